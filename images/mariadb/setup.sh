@@ -1,0 +1,30 @@
+#!/bin/sh
+# Fills the MariaDB image: user 999, server and client programs, directories, entry script.
+#   sh /mnt/setup.sh PACKAGE...
+set -eu
+
+# Before the packages, which would otherwise make the user with a number of their own choice.
+groupadd -r -g 999 mysql
+useradd -r -u 999 -g 999 -d /var/lib/mysql -s /bin/bash mysql
+sh /mnt/install.sh "$@" tzdata xz-utils zstd
+
+# Perl and what is written in it, programs for other work than running, asking and dumping a server.
+rm -rf /usr/lib/*-linux-gnu/perl/[0-9]* /usr/lib/*-linux-gnu/libperl.so* /usr/share/perl/[0-9]* /usr/share/perl5 \
+  /usr/share/zoneinfo/right /usr/bin/innochecksum /usr/bin/resolveip /usr/bin/resolve_stack_dump /usr/bin/replace \
+  /usr/bin/mariadb-conv /usr/bin/mariadb-plugin /usr/bin/mariadb-slap /usr/bin/mariadb-waitpid /usr/bin/perror
+# Messages in other languages; the directory's name depends on the version.
+find /usr/share/mysql /usr/share/mariadb -mindepth 1 -maxdepth 1 -type d \! -name charsets \! -name english \
+  -exec rm -rf '{}' + 2> /dev/null || true
+# Scripts for the perl that is gone.
+find /usr/bin -type f -size -512k -exec grep -lE '^#! ?/usr/bin/(env )?perl' '{}' + | xargs --no-run-if-empty rm -f
+# Links to what is gone.
+find /usr/bin -xtype l -delete
+
+rm -rf /etc/mysql/*
+install -m 0644 /mnt/mariadb.cnf /etc/mysql/
+ln -s mariadb.cnf /etc/mysql/my.cnf
+install -d /etc/mysql/conf.d /etc/mysql/mariadb.conf.d /docker-entrypoint-initdb.d /usr/local/lib/fluxdb
+install -d -o 999 -g 999 -m 0750 /var/lib/mysql
+install -d -o 999 -g 999 -m 0755 /run/mysqld
+install -m 0644 /mnt/entry-lib.sh /usr/local/lib/fluxdb/
+install -m 0755 /mnt/docker-entrypoint.sh /usr/local/bin/
