@@ -1,0 +1,13 @@
+//! Pure rules: no I/O, no clock of their own, nothing that knows Podman, SQLite or HTTP.
+
+pub mod admission;
+pub mod container;
+pub mod error;
+pub mod host;
+pub mod ids;
+pub mod instance;
+pub mod operation;
+pub mod sku;
+
+pub use error::{Error, ErrorKind, Result};
+pub use ids::{InstanceId, OperationId, TokenId};

@@ -1,0 +1,12 @@
+//! fluxdb: a self-hosted Database-as-a-Service control plane for rootless Podman.
+//!
+//! Who may import whom: `http, cli, workers -> app -> ops -> store, runtime, wire -> domain -> adapters`.
+//! See docs/ARCHITECTURE.md.
+
+pub mod api;
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod runtime;
+pub mod store;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The fluxdb binary.
+
+fn main() {}
