@@ -7,6 +7,8 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod domain;
+pub mod module;
 pub mod runtime;
 pub mod store;
+pub mod telemetry;
 pub mod wire;

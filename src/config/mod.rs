@@ -6,6 +6,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub mod check;
+pub mod keys;
+pub mod load;
+
+pub use load::{ConfigError, Flags, Loaded, load};
+
 /// The whole configuration. File (TOML), then environment, then flags; the later wins.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -61,7 +67,8 @@ impl Default for ServerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// Directory for the database, the master key, the local token (0700).
+    /// Directory for the database, the master key, the local token (0700). What is loaded for real ([`load`]) has
+    /// `$XDG_DATA_HOME/fluxdb` or `~/.local/share/fluxdb` here when nobody set it; the bare default is for tests.
     pub dir: PathBuf,
     /// File with the master key, 32 bytes in hexadecimal; made in `dir` when absent there.
     pub master_key_file: Option<PathBuf>,
