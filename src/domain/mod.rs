@@ -2,12 +2,14 @@
 
 pub mod admission;
 pub mod container;
+pub mod detail;
 pub mod error;
 pub mod host;
 pub mod ids;
 pub mod instance;
 pub mod operation;
 pub mod sku;
+pub mod verify;
 
 pub use error::{Error, ErrorKind, Result};
 pub use ids::{InstanceId, OperationId, TokenId};

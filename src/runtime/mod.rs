@@ -12,75 +12,11 @@ use crate::domain::container::ContainerSpec;
 use crate::domain::host::{HostInfo, HostLimits};
 use crate::domain::{InstanceId, Result};
 
+pub(crate) mod errors;
 pub mod fake;
 pub mod podman;
 
-/// Whether a container runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContainerState {
-    /// Made, never started.
-    Created,
-    /// Its main process runs.
-    Running,
-    /// It ended or was stopped.
-    Exited,
-    /// Between states, paused, or a word that we do not know: look again.
-    Other,
-}
-
-/// One line of a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerSummary {
-    /// Name without a slash.
-    pub name: String,
-    /// Full id.
-    pub id: String,
-    /// State.
-    pub state: ContainerState,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-}
-
-/// One container as it really is, with nothing secret. Everything that the security baseline is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerDetail {
-    /// Name, id, state, labels.
-    pub summary: ContainerSummary,
-    /// Image id.
-    pub image_id: String,
-    /// Process id on the host of the main process; 0 when it does not run.
-    pub pid: i32,
-    /// Exit code of the last run.
-    pub exit_code: i32,
-    /// Whether the kernel killed it for memory, as far as the runtime noticed.
-    pub oom_killed: bool,
-    /// Error of the last start.
-    pub error: String,
-    /// When it was last started.
-    pub started_at: Option<jiff::Timestamp>,
-    /// When it last ended.
-    pub finished_at: Option<jiff::Timestamp>,
-    /// `uid:gid`.
-    pub user: String,
-    /// Capabilities that it starts with.
-    pub effective_caps: Vec<String>,
-    /// no-new-privileges is set.
-    pub no_new_privileges: bool,
-    /// Root file system is read-only.
-    pub read_only_root: bool,
-    /// Limits as the runtime recorded them (0 or absent = `None`).
-    pub limits: HostLimits,
-    /// Largest log, bytes; 0 = unlimited.
-    pub log_size_bytes: i64,
-    /// Published ports: (address, host port, container port).
-    pub ports: Vec<(String, u16, u16)>,
-    /// Environment; no secret may be in it.
-    pub env: Vec<String>,
-    /// Entrypoint and arguments; no secret may be in it.
-    pub argv: Vec<String>,
-    /// Mounts: (kind, source, destination).
-    pub mounts: Vec<(String, String, String)>,
-}
+pub use crate::domain::detail::{ContainerDetail, ContainerState, ContainerSummary};
 
 /// An image in the runtime's store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,10 +112,10 @@ pub trait ContainerRuntime: Send + Sync {
 
     /// Makes a container and answers its detail, read back. One with the same name and the same spec label is left and
     /// answered; the same name with another spec label is a `Conflict` (`container_exists`).
-    /// Codes: `image_missing`, `port_taken`, `volume_missing`.
+    /// Codes: `image_missing`, `volume_missing`, `secret_missing`.
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerDetail>;
 
-    /// Starts it. Codes: `port_taken`, `container_start_failed`.
+    /// Starts it. Codes: `container_missing`, `port_taken`, `container_start_failed`.
     async fn start(&self, name: &str) -> Result<()>;
 
     /// Stops it with its own signal, killing it after `grace`. A missing one is fine.
@@ -188,7 +124,7 @@ pub trait ContainerRuntime: Send + Sync {
     /// Removes it, killing it if it runs; never its named volume. A missing one is fine.
     async fn remove(&self, name: &str) -> Result<()>;
 
-    /// The last lines of its output, both streams, at most `lines`.
+    /// The last lines of its output, both streams, at most `lines`. Code: `container_missing`.
     async fn logs(&self, name: &str, lines: u32) -> Result<Vec<String>>;
 
     /// Makes a volume owned by `uid:gid`. One that is there is fine.

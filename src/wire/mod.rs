@@ -7,6 +7,7 @@ use fluxdb_adapters::{Account, Call, Protocol};
 
 use crate::domain::Result;
 
+pub mod fake;
 pub mod live;
 mod mysql;
 mod postgres;
