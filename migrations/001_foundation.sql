@@ -132,7 +132,7 @@ CREATE INDEX "620600_databases_operations_open" ON "620600_databases_operations"
 -- One operation at a time holds an instance.
 CREATE UNIQUE INDEX "620600_databases_operations_lock" ON "620600_databases_operations" (instance_id)
     WHERE instance_id IS NOT NULL AND state IN ('pending', 'running', 'cancelling');
-CREATE INDEX "620600_databases_operations_instance" ON "620600_databases_operations" (instance_id, created_at);
+CREATE INDEX "620600_databases_operations_instance" ON "620600_databases_operations" (instance_id, id);
 
 CREATE TABLE "620600_databases_steps" (
     operation_id TEXT NOT NULL REFERENCES "620600_databases_operations" (id) ON DELETE CASCADE,

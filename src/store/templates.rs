@@ -1,8 +1,8 @@
 //! Initialised data directories that are kept for quick creation.
-#![allow(unused_variables, clippy::unimplemented)]
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row, params};
 
+use super::columns::{Columns, now};
 use crate::domain::Result;
 
 /// A row.
@@ -22,27 +22,56 @@ pub struct TemplateRow {
     pub ciphertext: Vec<u8>,
 }
 
-/// Adds or replaces a template.
+/// Adds or replaces a template: the one with this id, and any other of the same engine, version and image.
 pub fn put(db: &Connection, row: &TemplateRow) -> Result<()> {
-    unimplemented!()
+    db.prepare_cached(
+        r#"INSERT OR REPLACE INTO "620600_databases_templates"
+             (id, engine, version, image_digest, ready, ciphertext, created_at)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#,
+    )?
+    .execute(params![row.id, row.engine, row.version, row.image_digest, row.ready, row.ciphertext, now()])?;
+    Ok(())
 }
 
 /// By engine, version and image.
 pub fn find(db: &Connection, engine: &str, version: &str, image_digest: &str) -> Result<Option<TemplateRow>> {
-    unimplemented!()
+    db.prepare_cached(
+        r#"SELECT * FROM "620600_databases_templates" WHERE engine = ?1 AND version = ?2 AND image_digest = ?3"#,
+    )?
+    .query_and_then([engine, version, image_digest], template)?
+    .next()
+    .transpose()
 }
 
 /// By the name of its volume.
 pub fn get(db: &Connection, id: &str) -> Result<Option<TemplateRow>> {
-    unimplemented!()
+    db.prepare_cached(r#"SELECT * FROM "620600_databases_templates" WHERE id = ?1"#)?
+        .query_and_then([id], template)?
+        .next()
+        .transpose()
 }
 
 /// All.
 pub fn all(db: &Connection) -> Result<Vec<TemplateRow>> {
-    unimplemented!()
+    db.prepare_cached(r#"SELECT * FROM "620600_databases_templates" ORDER BY engine, version, id"#)?
+        .query_and_then([], template)?
+        .collect()
 }
 
 /// Removes one. A missing one is fine.
 pub fn delete(db: &Connection, id: &str) -> Result<()> {
-    unimplemented!()
+    db.prepare_cached(r#"DELETE FROM "620600_databases_templates" WHERE id = ?1"#)?.execute([id])?;
+    Ok(())
+}
+
+fn template(row: &Row<'_>) -> Result<TemplateRow> {
+    let c = Columns { table: "620600_databases_templates", row };
+    Ok(TemplateRow {
+        id: c.get("id")?,
+        engine: c.get("engine")?,
+        version: c.get("version")?,
+        image_digest: c.get("image_digest")?,
+        ready: c.get("ready")?,
+        ciphertext: c.get("ciphertext")?,
+    })
 }
