@@ -62,7 +62,7 @@ pub fn prune(db: &Connection, before: jiff::Timestamp) -> Result<usize> {
 }
 
 fn entry(row: &Row<'_>) -> Result<AuditEntry> {
-    let c = Columns { table: "620600_databases_audit", row };
+    let c = Columns::new("620600_databases_audit", row);
     Ok(AuditEntry {
         id: c.get("id")?,
         at: c.get("at")?,

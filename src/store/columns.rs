@@ -1,5 +1,6 @@
 //! How values stand in columns: times, ids, words, JSON. What cannot be read is an error that names table and column.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -31,16 +32,34 @@ pub(super) fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A row of a known table; reads its columns strictly.
+/// A row of a known table; reads its columns strictly. Quickest in the order of the statement.
 pub(super) struct Columns<'a> {
-    pub(super) table: &'static str,
-    pub(super) row: &'a Row<'a>,
+    table: &'static str,
+    row: &'a Row<'a>,
+    /// Where the next column probably is: finding each by name would be most of the time of a long list.
+    next: Cell<usize>,
 }
 
-impl Columns<'_> {
+impl<'a> Columns<'a> {
+    pub(super) fn new(table: &'static str, row: &'a Row<'a>) -> Self {
+        Self { table, row, next: Cell::new(0) }
+    }
+
     /// A value as SQLite has it.
     pub(super) fn get<T: rusqlite::types::FromSql>(&self, column: &str) -> Result<T> {
-        self.row.get(column).map_err(|e| self.unreadable(column, e))
+        let statement = self.row.as_ref();
+        let mut at = self.next.get();
+        if !statement.column_name(at).is_ok_and(|name| name == column) {
+            at = statement.column_index(column).map_err(|e| self.unreadable(column, e))?;
+        }
+        self.next.set(at + 1);
+        self.row.get(at).map_err(|e| self.unreadable(column, e))
+    }
+
+    /// Text, read by this.
+    fn text<T, E: Display>(&self, column: &str, read: impl FnOnce(&str) -> Result<T, E>) -> Result<T> {
+        let text: String = self.get(column)?;
+        read(&text).map_err(|e| self.unreadable(column, e))
     }
 
     /// A count.
@@ -54,8 +73,7 @@ impl Columns<'_> {
         T: FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        let text: String = self.get(column)?;
-        text.parse().map_err(|e: T::Err| self.unreadable(column, e))
+        self.text(column, str::parse)
     }
 
     /// The same, where it may be absent.
@@ -70,15 +88,15 @@ impl Columns<'_> {
 
     /// One of our enums, as serde spells it. An unknown word is an error, never a default.
     pub(super) fn word<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<T> {
-        let text: String = self.get(column)?;
-        let word: StrDeserializer<'_, WordError> = text.as_str().into_deserializer();
-        T::deserialize(word).map_err(|e| self.unreadable(column, e))
+        self.text(column, |text| {
+            let word: StrDeserializer<'_, WordError> = text.into_deserializer();
+            T::deserialize(word)
+        })
     }
 
     /// JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|e| self.unreadable(column, e))
+        self.text(column, |text| serde_json::from_str(text))
     }
 
     /// JSON, where it may be absent.

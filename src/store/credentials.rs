@@ -67,6 +67,6 @@ pub fn find(db: &Connection, instance: InstanceId, role: Role, username: &str) -
 }
 
 fn credential(row: &Row<'_>) -> Result<CredentialRow> {
-    let c = Columns { table: "620600_databases_credentials", row };
+    let c = Columns::new("620600_databases_credentials", row);
     Ok(CredentialRow { username: c.get("username")?, hash: c.get("hash")?, ciphertext: c.get("ciphertext")? })
 }

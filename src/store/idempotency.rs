@@ -101,7 +101,7 @@ fn oldest() -> String {
 }
 
 fn kept(row: &Row<'_>) -> Result<IdempotencyRow> {
-    let c = Columns { table: "620600_databases_idempotency", row };
+    let c = Columns::new("620600_databases_idempotency", row);
     Ok(IdempotencyRow {
         actor: c.get("actor")?,
         key: c.get("key")?,

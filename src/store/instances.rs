@@ -142,7 +142,7 @@ pub fn all(db: &Connection) -> Result<Vec<InstanceRecord>> {
 /// How many there are.
 pub fn count(db: &Connection) -> Result<u64> {
     db.prepare_cached(r#"SELECT count(*) AS n FROM "620600_databases_instances""#)?
-        .query_row([], |row| Ok(Columns { table: TABLE, row }.count("n")))?
+        .query_row([], |row| Ok(Columns::new(TABLE, row).count("n")))?
 }
 
 /// Ports taken on this address.
@@ -160,7 +160,7 @@ pub fn allocated(db: &Connection, except: Option<InstanceId>) -> Result<(u64, u6
            FROM "620600_databases_instances" WHERE desired = 'running' AND id IS NOT ?1"#,
     )?
     .query_row([except.map(|id| id.to_string())], |row| {
-        let c = Columns { table: TABLE, row };
+        let c = Columns::new(TABLE, row);
         Ok(c.count("vcpu").and_then(|vcpu| Ok((vcpu, c.count("memory_mib")?))))
     })?
 }
@@ -168,19 +168,18 @@ pub fn allocated(db: &Connection, except: Option<InstanceId>) -> Result<(u64, u6
 const TABLE: &str = "620600_databases_instances";
 
 fn record(row: &Row<'_>) -> Result<InstanceRecord> {
-    let c = Columns { table: TABLE, row };
+    let c = Columns::new(TABLE, row);
     Ok(InstanceRecord {
         id: c.parse("id")?,
         name: c.get("name")?,
         engine: c.get("engine")?,
         version: c.get("version")?,
-        image_reference: c.get("image_reference")?,
-        image_digest: c.get("image_digest")?,
-        sku: c.get("sku")?,
-        size: Grant { vcpu: c.get("vcpu")?, memory_mib: c.get("memory_mib")?, storage_gib: c.get("storage_gib")? },
         project: c.get("project")?,
         region: c.get("region")?,
-        labels: c.json("labels")?,
+        sku: c.get("sku")?,
+        size: Grant { vcpu: c.get("vcpu")?, memory_mib: c.get("memory_mib")?, storage_gib: c.get("storage_gib")? },
+        image_reference: c.get("image_reference")?,
+        image_digest: c.get("image_digest")?,
         desired: c.word("desired")?,
         revision: c.get("revision")?,
         username: c.get("username")?,
@@ -190,10 +189,11 @@ fn record(row: &Row<'_>) -> Result<InstanceRecord> {
         seeded_from: c.get("seeded_from")?,
         initialized_at: c.parse_opt("initialized_at")?,
         deletion_protection: c.get("deletion_protection")?,
+        labels: c.json("labels")?,
         last_error: c.json_opt("last_error")?,
+        row_version: c.count("row_version")?,
         created_at: c.parse("created_at")?,
         updated_at: c.parse("updated_at")?,
-        row_version: c.count("row_version")?,
     })
 }
 

@@ -226,7 +226,7 @@ pub fn prune(db: &Connection, before: jiff::Timestamp) -> Result<usize> {
 }
 
 fn record(row: &Row<'_>) -> Result<OperationRecord> {
-    let c = Columns { table: "620600_databases_operations", row };
+    let c = Columns::new("620600_databases_operations", row);
     Ok(OperationRecord {
         id: c.parse("id")?,
         kind: c.word("kind")?,
@@ -249,7 +249,7 @@ fn record(row: &Row<'_>) -> Result<OperationRecord> {
 }
 
 fn step(row: &Row<'_>) -> Result<StepRecord> {
-    let c = Columns { table: "620600_databases_steps", row };
+    let c = Columns::new("620600_databases_steps", row);
     Ok(StepRecord {
         ordinal: c.get("ordinal")?,
         name: c.get("name")?,

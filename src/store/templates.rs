@@ -65,7 +65,7 @@ pub fn delete(db: &Connection, id: &str) -> Result<()> {
 }
 
 fn template(row: &Row<'_>) -> Result<TemplateRow> {
-    let c = Columns { table: "620600_databases_templates", row };
+    let c = Columns::new("620600_databases_templates", row);
     Ok(TemplateRow {
         id: c.get("id")?,
         engine: c.get("engine")?,

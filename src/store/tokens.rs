@@ -61,7 +61,7 @@ pub fn insert(db: &Connection, row: &TokenRow) -> Result<()> {
 pub fn find(db: &Connection, lookup: &str) -> Result<Option<TokenRow>> {
     db.prepare_cached(r#"SELECT * FROM "620600_databases_tokens" WHERE lookup = ?1"#)?
         .query_and_then([lookup], |row| {
-            let c = Columns { table: TABLE, row };
+            let c = Columns::new(TABLE, row);
             Ok(TokenRow { token: token(row)?, lookup: c.get("lookup")?, hash: c.get("hash")? })
         })?
         .next()
@@ -90,7 +90,7 @@ pub fn touch(db: &Connection, id: TokenId, at: jiff::Timestamp) -> Result<()> {
 const TABLE: &str = "620600_databases_tokens";
 
 fn token(row: &Row<'_>) -> Result<Token> {
-    let c = Columns { table: TABLE, row };
+    let c = Columns::new(TABLE, row);
     Ok(Token {
         id: c.parse("id")?,
         name: c.get("name")?,
