@@ -49,15 +49,17 @@ build() {
     progress "$phases" "$reference is up to date"
     return
   fi
+  umask 022
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/fluxdb-build.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  chmod 0755 "$work"  # mmdebstrap's unshared root and apt in the image must be able to enter
+  chmod 0755 "$work"  # mmdebstrap's unshared root must be able to enter
   choose_cache
   progress 1 "waiting for other builds on Debian $suite"
   exec 9> "$cache/$suite.lock"
   flock --timeout 1200 9 || fail "another build on Debian $suite has held the lock for 20 minutes"
   package_sources "$suite" > "$work/sources.list"
-  (umask 077; package_settings > "$work/apt.conf")
+  # What root reads may be secret; what an ordinary user reads is not, and mmdebstrap reads it again under another number.
+  (umask "$([ "$(id -u)" = 0 ] && echo 077 || echo 022)"; package_settings > "$work/apt.conf")
   ensure_base "$suite"
   progress 3 "installing $packages"
   build_layer "$engine" "$version" "$reference"

@@ -28,6 +28,7 @@ become() {
     mkdir -p "$dir"
     find "$dir" \! -user "$user" -exec chown "$user" '{}' +
   done
+  # shellcheck disable=SC2154 # arguments: what the entry script was called with
   exec setpriv --reuid="$user" --regid="$user" --init-groups -- "$0" "${arguments[@]}"
 }
 
@@ -49,7 +50,7 @@ begin_staging() {
   foreign=$(find "$dir" -mindepth 1 -maxdepth 1 \! -name .fluxdb-init \! -name lost+found -print -quit)
   [ -z "$foreign" ] || die "$dir holds $(basename "$foreign") but no database; nothing is touched"
   if [ -e "$stage" ]; then note "an earlier first start was interrupted; beginning again"; fi
-  mkdir -p -m 0700 "$stage"
+  [ -e "$stage" ] || mkdir -m 0700 "$stage"
   rm -rf "$stage/data"
   mkdir -m 0700 "$stage/data"
 }

@@ -6,11 +6,10 @@
 # name nor any litter ends up in the image. What is mounted is not part of Podman's layer cache key, hence no --layers.
 # chroot isolation needs no OCI runtime and no cgroup, so it builds where containers themselves cannot run yet.
 build_layer() {
-  local engine=$1 version=$2 reference=$3 before
+  local engine=$1 version=$2 reference=$3
   mkdir -p "$cache/apt/$suite/archives/partial" "$cache/apt/$suite/lists/partial"
   mkdir "$work/recipe"
   cp -r "$images/common/." "$images/$engine/." "$work/sources.list" "$work/apt.conf" "$work/recipe/"
-  before=$("${podman[@]}" image inspect --format '{{.Id}}' "$reference" 2> /dev/null || true)
   timeout 900 "${podman[@]}" build --quiet --layers=false --force-rm --pull=never --isolation=chroot --network=host \
     --security-opt label=disable \
     --volume "$work/recipe:/mnt:ro" \
@@ -23,6 +22,6 @@ build_layer() {
     --tag "$reference" "$images/$engine" >&2 \
     || fail "podman build of $engine $version failed (its messages are above)"
   progress 4 "tagging $reference"
-  # The image that had this name is dropped unless a container still uses it.
-  [ -z "$before" ] || "${podman[@]}" image rm "$before" > /dev/null 2>&1 || true
+  # Images of ours that lost their name to a newer one, and that no container uses, are dropped.
+  "${podman[@]}" image prune --force --filter label=io.fluxdb.recipe > /dev/null 2>&1 || true
 }

@@ -5,6 +5,7 @@ set -euo pipefail
 . /usr/local/lib/fluxdb/entry-lib.sh
 
 if [ "${1:-}" = "" ] || [ "${1:0:1}" = - ]; then set -- mariadbd "$@"; fi
+# shellcheck disable=SC2034 # for become
 arguments=("$@")
 
 readonly settings=(ROOT_PASSWORD ROOT_PASSWORD_HASH ROOT_HOST RANDOM_ROOT_PASSWORD ALLOW_EMPTY_ROOT_PASSWORD DATABASE
@@ -55,6 +56,7 @@ literal() {
   text=${text//\'/\\\'}
   printf "'%s'" "${text//$'\n'/\\n}"
 }
+# shellcheck disable=SC2016 # a backtick is a backtick
 identifier() { printf '`%s`' "${1//\`/\`\`}"; }
 
 # identified_by PASSWORD HASH: how an account proves who it is; the hash wins, so the password need not be known here.
@@ -77,10 +79,6 @@ accounts_sql() {
     echo "CREATE USER $user $root;"
     echo "GRANT ALL ON *.* TO $user WITH GRANT OPTION;"
   fi
-  if [ -n "$MARIADB_MYSQL_LOCALHOST_USER" ]; then
-    echo "CREATE USER mysql@localhost IDENTIFIED VIA unix_socket;"
-    echo "GRANT ${MARIADB_MYSQL_LOCALHOST_GRANTS:-USAGE} ON *.* TO mysql@localhost;"
-  fi
   [ -z "$MARIADB_DATABASE" ] || echo "CREATE DATABASE IF NOT EXISTS $(identifier "$MARIADB_DATABASE");"
   if [ -n "$MARIADB_USER" ]; then
     user="$(literal "$MARIADB_USER")@$(literal "$MARIADB_USER_HOST")"
@@ -91,29 +89,44 @@ accounts_sql() {
   fi
 }
 
+# local_account_sql: the account mysql@localhost for programs in this container, if wanted.
+local_account_sql() {
+  [ -n "$MARIADB_MYSQL_LOCALHOST_USER" ] || return 0
+  echo "CREATE USER mysql@localhost IDENTIFIED VIA unix_socket;"
+  echo "GRANT ${MARIADB_MYSQL_LOCALHOST_GRANTS:-USAGE} ON *.* TO mysql@localhost;"
+}
+
 time_zones_sql() {
   [ -z "$MARIADB_INITDB_SKIP_TZINFO" ] || return 0
   echo "USE mysql;"
   mariadb-tzinfo-to-sql --skip-write-binlog /usr/share/zoneinfo 2> /dev/null
 }
 
-# The server that runs the init files listens on the unix socket alone, and lets root in without a password.
+# While the init files run, this script is let in by the kernel's word for who it is: no password is needed.
+private_account() { printf '%s@localhost' "$(literal "$(id -un)")"; }
+private_account_sql() {
+  echo "CREATE USER $(private_account) IDENTIFIED VIA unix_socket;"
+  echo "GRANT ALL ON *.* TO $(private_account) WITH GRANT OPTION;"
+}
+
+# start_private_server DIR OPTION...: a server for this script alone; it listens on the unix socket only.
 start_private_server() {
-  "$server" "${server_options[@]}" --datadir="$new" --skip-networking --skip-grant-tables --socket="$socket" \
-    --skip-log-bin --skip-slave-start --loose-innodb-buffer-pool-load-at-startup=0 "$@" &
+  local dir=$1 tries
+  shift
+  "$server" "${server_options[@]}" --datadir="$dir" --skip-networking --socket="$socket" --skip-log-bin --skip-slave-start \
+    --loose-innodb-buffer-pool-load-at-startup=0 "$@" &
   private_server=$!
-  local tries
   for tries in {600..0}; do
-    if mariadb --no-defaults --socket="$socket" -e 'SELECT 1' &> /dev/null; then return 0; fi
-    kill -0 "$private_server" 2> /dev/null || die "the server for the first start ended at once"
+    if sql <<< 'SELECT 1;' &> /dev/null; then return; fi
+    kill -0 "$private_server" 2> /dev/null || die "the server for the first start or upgrade ended at once"
     sleep 0.1
   done
-  die "the server for the first start did not answer within a minute (tries left: $tries)"
+  die "the server for the first start or upgrade did not answer within a minute (tries left: $tries)"
 }
 
 stop_private_server() { kill "$private_server" && wait "$private_server"; }
 
-sql() { mariadb --no-defaults --socket="$socket" --comments --binary-mode "$@"; }
+sql() { mariadb --no-defaults --socket="$socket" --user="$(id -un)" --comments --binary-mode "$@"; }
 
 run_init_file() {
   local file=$1 database=()
@@ -143,10 +156,14 @@ initialise() {
   fi
   mariadb-install-db --datadir="$new" --auth-root-authentication-method=normal --skip-test-db --cross-bootstrap \
     --skip-name-resolve --skip-log-bin >&2
-  { time_zones_sql; accounts_sql; } | "$server" "${server_options[@]}" --bootstrap --datadir="$new" --skip-log-bin >&2
+  local last_sql=local_account_sql
+  ! has_init_files || last_sql=private_account_sql
+  { time_zones_sql; accounts_sql; "$last_sql"; } \
+    | "$server" "${server_options[@]}" --bootstrap --datadir="$new" --skip-log-bin >&2
   if has_init_files; then
-    start_private_server
+    start_private_server "$new"
     each_init_file run_init_file
+    { echo "DROP USER $(private_account);"; local_account_sql; } | sql
     stop_private_server
   fi
   remember_version "$new"
@@ -159,6 +176,14 @@ server_version() { "$server" --version | sed -rn 's/.* Ver ([0-9]+\.[0-9]+\.[0-9
 # remember_version DIR: so that mariadb-upgrade knows which version made the tables.
 remember_version() { server_version > "$1/mariadb_upgrade_info"; }
 
+back_up_system_tables() {
+  [ -z "${MARIADB_DISABLE_UPGRADE_BACKUP:-}" ] || return 0
+  local file="$data/system_mysql_backup_$1.sql.zst"
+  note "keeping the system tables as they were in $file"
+  mariadb-dump --no-defaults --socket="$socket" --user=root --skip-lock-tables --hex-blob --databases mysql | zstd --quiet > "$file.new"
+  mv "$file.new" "$file"
+}
+
 upgrade_if_older() {
   [ -n "${MARIADB_AUTO_UPGRADE:-}" ] || return 0
   local made_by='' file
@@ -168,9 +193,9 @@ upgrade_if_older() {
   made_by=${made_by%$'\n'}
   if [ "$made_by" = "$(server_version)" ]; then return 0; fi
   note "upgrading the system tables from ${made_by:-an unknown version} to $(server_version)"
-  local new=$data
-  start_private_server
-  mariadb-upgrade --no-defaults --socket="$socket" --upgrade-system-tables >&2
+  start_private_server "$data" --skip-grant-tables
+  back_up_system_tables "${made_by:-unknown}"
+  mariadb-upgrade --no-defaults --socket="$socket" --user=root --upgrade-system-tables >&2
   stop_private_server
   remember_version "$data"
 }

@@ -16,7 +16,7 @@ rm -rf /usr/lib/*-linux-gnu/perl/[0-9]* /usr/lib/*-linux-gnu/libperl.so* /usr/sh
 find /usr/share/mysql /usr/share/mariadb -mindepth 1 -maxdepth 1 -type d \! -name charsets \! -name english \
   -exec rm -rf '{}' + 2> /dev/null || true
 # Scripts for the perl that is gone.
-find /usr/bin -type f -size -512k -exec grep -lE '^#! ?/usr/bin/(env )?perl' '{}' + | xargs --no-run-if-empty rm -f
+grep -rlE --binary-files=without-match '^#! ?/usr/bin/(env )?perl' /usr/bin | xargs --no-run-if-empty rm -f
 # Links to what is gone.
 find /usr/bin -xtype l -delete
 

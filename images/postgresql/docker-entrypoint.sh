@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Starts PostgreSQL; on an empty PGDATA makes the cluster, the database user and the database first.
 # Settings as documented at https://hub.docker.com/_/postgres ("How to extend this image", "Environment Variables").
+# shellcheck disable=SC2030,SC2031 # PGDATA is another one for init scripts, in their subshell only
 set -euo pipefail
 . /usr/local/lib/fluxdb/entry-lib.sh
 
 if [ "${1:-}" = "" ] || [ "${1:0:1}" = - ]; then set -- postgres "$@"; fi
+# shellcheck disable=SC2034 # for become
 arguments=("$@")
 
 # only_prints ARG...: does the server only print something (help, version, a setting) and end?
