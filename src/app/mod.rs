@@ -4,6 +4,7 @@ pub mod caller;
 pub(crate) mod files;
 mod hashing;
 pub mod passwords;
+pub mod requirements;
 pub mod vault;
 
 pub use caller::{Caller, Identity, Permission};

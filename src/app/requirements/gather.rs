@@ -1,0 +1,181 @@
+//! Looking at the host: files and a few bounded commands, no judgement.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::parse;
+use crate::config::Config;
+use crate::domain::host::HostInfo;
+use crate::runtime::ContainerRuntime;
+
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// First line of `podman --version`.
+    pub podman: Result<String, String>,
+    /// What Podman says about the host, or why it does not.
+    pub host: Result<HostInfo, String>,
+    /// Whether it was asked through its socket.
+    pub through_socket: bool,
+    /// Effective user id.
+    pub uid: u32,
+    /// The user's name; the number where there is none.
+    pub user: String,
+    /// Ids granted in /etc/subuid.
+    pub subuids: u64,
+    /// Ids granted in /etc/subgid.
+    pub subgids: u64,
+    /// `newuidmap` and `newgidmap` are there.
+    pub id_mapping_tools: bool,
+    /// systemd runs.
+    pub systemd: bool,
+    /// The user's services run without a login.
+    pub linger: bool,
+    /// Controllers of the unified hierarchy beside cgroup v1 (a hybrid host).
+    pub hybrid_controllers: String,
+    /// /dev/net/tun can be opened, or why not.
+    pub tun: Result<(), String>,
+    /// `slirp4netns` or `pasta`.
+    pub user_network: Option<&'static str>,
+    /// File system of the data directory: free and total bytes.
+    pub data_disk: Option<(u64, u64)>,
+    /// Ports of the range that somebody listens on.
+    pub taken_ports: BTreeSet<u16>,
+    /// The registry answers on its port, or why not. `None`: not asked.
+    pub registry: Option<Result<(), String>>,
+    /// `mmdebstrap` is there.
+    pub mmdebstrap: bool,
+    /// Images in the store; `None`: not known.
+    pub images: Option<usize>,
+    /// The kernel says that the clock is kept in time.
+    pub clock_synchronised: Option<bool>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// Looks at everything.
+pub(super) async fn facts(runtime: Option<&dyn ContainerRuntime>, config: &Config) -> Facts {
+    let uid = rustix::process::geteuid().as_raw();
+    let passwd = read("/etc/passwd").await;
+    let user = parse::user_name(&passwd, uid).unwrap_or_else(|| uid.to_string());
+    let podman = run("podman", &["--version"]).await;
+    let (host, images) = match runtime {
+        Some(runtime) => {
+            (runtime.host().await.map_err(|e| e.public), runtime.images().await.ok().map(|images| images.len()))
+        }
+        None => (host_by_command(config, podman.is_ok()).await, None),
+    };
+    let registry = if config.images.pull { Some(reach(&config.images.registry).await) } else { None };
+    let bind = config.endpoints.bind;
+    let tables = format!("{}{}", read("/proc/net/tcp").await, read("/proc/net/tcp6").await);
+    let range = config.endpoints.port_first..=config.endpoints.port_last;
+    Facts {
+        podman,
+        host,
+        through_socket: runtime.is_some(),
+        uid,
+        subuids: parse::granted_ids(&read("/etc/subuid").await, &user, uid),
+        subgids: parse::granted_ids(&read("/etc/subgid").await, &user, uid),
+        id_mapping_tools: in_path("newuidmap") && in_path("newgidmap"),
+        systemd: Path::new("/run/systemd/system").exists(),
+        linger: Path::new("/var/lib/systemd/linger").join(&user).exists(),
+        hybrid_controllers: read("/sys/fs/cgroup/unified/cgroup.controllers").await.trim().to_owned(),
+        tun: open_tun().await,
+        user_network: ["pasta", "slirp4netns"].into_iter().find(|tool| in_path(tool)),
+        data_disk: disk(&config.data.dir),
+        taken_ports: parse::taken_ports(&tables, bind).into_iter().filter(|port| range.contains(port)).collect(),
+        registry,
+        mmdebstrap: in_path("mmdebstrap"),
+        images,
+        clock_synchronised: clock_synchronised().await,
+        now: jiff::Timestamp::now().as_second(),
+        user,
+    }
+}
+
+async fn host_by_command(config: &Config, installed: bool) -> Result<HostInfo, String> {
+    if !installed {
+        return Err("Podman is not installed.".into());
+    }
+    let mut arguments = Vec::new();
+    if let Some(url) = &config.podman.url {
+        arguments.extend(["--url", url]);
+    }
+    arguments.extend(["info", "--format", "json"]);
+    let json = run("podman", &arguments).await?;
+    let host = parse::podman_info(&json).ok_or("`podman info` said something that is not understood.")?;
+    Ok(HostInfo { local: config.podman.url.as_deref().is_none_or(|url| url.starts_with("unix:")), ..host })
+}
+
+/// Runs a command to its end, at most [`COMMAND_TIMEOUT`]; its output, or a sentence.
+async fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(COMMAND_TIMEOUT, child)
+        .await
+        .map_err(|_| format!("{program} does not answer within {} s", COMMAND_TIMEOUT.as_secs()))?
+        .map_err(|e| format!("{program} cannot be run: {e}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} failed: {}", said.trim().lines().last().unwrap_or_default()))
+}
+
+async fn read(path: &str) -> String {
+    // What is not there says nothing; the judgement knows what that means.
+    tokio::fs::read_to_string(path).await.unwrap_or_default()
+}
+
+async fn open_tun() -> Result<(), String> {
+    let opened = tokio::fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun").await;
+    opened.map(drop).map_err(|e| e.to_string())
+}
+
+async fn reach(registry: &str) -> Result<(), String> {
+    let host = registry.split('/').next().unwrap_or_default();
+    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
+    match timeout(CONNECT_TIMEOUT, tokio::net::TcpStream::connect(&address)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(e)) => Err(format!("{address}: {e}")),
+        Err(_) => Err(format!("{address} does not answer within {} s", CONNECT_TIMEOUT.as_secs())),
+    }
+}
+
+async fn clock_synchronised() -> Option<bool> {
+    if tokio::fs::try_exists("/run/systemd/timesync/synchronized").await.unwrap_or(false) {
+        return Some(true);
+    }
+    let said = run("timedatectl", &["show", "--property=NTPSynchronized", "--value"]).await.ok()?;
+    match said.as_str() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Where mapping tools are is often not in the PATH of a service.
+    let more = ["/usr/bin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(more).any(|dir| dir.join(program).is_file())
+}
+
+fn disk(dir: &Path) -> Option<(u64, u64)> {
+    let there = dir.ancestors().find(|d| d.exists())?;
+    let fs = rustix::fs::statvfs(there).ok()?;
+    Some((fs.f_bavail.saturating_mul(fs.f_frsize), fs.f_blocks.saturating_mul(fs.f_frsize)))
+}
