@@ -388,6 +388,8 @@ pub struct Status {
     pub name: String,
     /// Version of fluxdb.
     pub version: String,
+    /// Installation id: in the names and labels of all that this daemon makes.
+    pub installation: String,
     /// Whether the module is enabled.
     pub enabled: bool,
     /// Seconds since start.

@@ -6,9 +6,13 @@
 pub mod api;
 pub mod app;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod module;
+pub mod ops;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod wire;
+pub mod workers;

@@ -1,5 +1,9 @@
 //! Secrets at rest: the master key, ciphertexts under it, argon2id hashes.
 
+pub(crate) mod files;
+mod hashing;
+pub mod passwords;
+
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +15,8 @@ use aes_gcm::{Aes256Gcm, Key, Nonce};
 use fluxdb_adapters::Secret;
 use tokio::sync::Semaphore;
 
-use super::files::{hex, unhex, write_private};
-use super::hashing;
+use files::{hex, unhex, write_private};
+
 use crate::domain::{Error, ErrorKind, Result};
 use crate::store::{Store, meta};
 

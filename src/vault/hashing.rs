@@ -13,11 +13,11 @@ const OUTPUT_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
 
 /// A hash that no password has, as costly to verify as any: what an unknown name is verified against.
-pub(super) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LWtub3dzLWl0$\
+pub(crate) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LWtub3dzLWl0$\
                                  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// PHC string of the password under a fresh salt.
-pub(super) fn hash(password: &[u8]) -> Result<String> {
+pub(crate) fn hash(password: &[u8]) -> Result<String> {
     let mut salt = [0_u8; SALT_BYTES];
     rand::fill(&mut salt);
     let output = compute(password, &salt, PARAMS)?;
@@ -32,7 +32,7 @@ pub(super) fn hash(password: &[u8]) -> Result<String> {
 }
 
 /// Whether the password belongs to the hash; compared in constant time.
-pub(super) fn verify(password: &[u8], hash: &str) -> Result<bool> {
+pub(crate) fn verify(password: &[u8], hash: &str) -> Result<bool> {
     let hash = PasswordHash::new(hash).map_err(failed)?;
     let params = Params::try_from(&hash).map_err(failed)?;
     let ours = hash.algorithm == Algorithm::Argon2id.ident() && params.m_cost() <= LARGEST_KIB;

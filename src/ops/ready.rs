@@ -1,0 +1,219 @@
+//! Waits until a server answers an authenticated query through the endpoint that users get, and attests its limits.
+
+use std::time::{Duration, Instant};
+
+use fluxdb_adapters::{Account, Call, Cx};
+
+use super::{Core, converge, template};
+use crate::api::Limits;
+use crate::domain::container::Names;
+use crate::domain::host::{HostClass, HostLimits};
+use crate::domain::instance::InstanceRecord;
+use crate::domain::{Error, ErrorKind, Result};
+use crate::runtime::{Attested, ContainerDetail, ContainerState};
+
+/// Pauses between tries: a Redis is up in a few milliseconds, a large recovery takes minutes.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+/// How often to look whether the container still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long one try may take.
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Lines of the log in an error.
+const LOG_LINES: u32 = 15;
+
+/// Waits for an authenticated query as the user; on the first start also sets passwords, account and database.
+///
+/// # Errors
+/// `container_exited` with the last log lines; `not_ready` after the deadline; `login_refused` when the server
+/// knows another password.
+pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String> {
+    let started = Instant::now();
+    let engine = record.engine()?;
+    let cx = core.cx(record).await?;
+    if record.initialized_at.is_none() {
+        claim(core, record, &cx).await?;
+    }
+    let ping = [engine.ping()];
+    match wait(core, record, &cx.user, cx.database.clone(), &ping).await {
+        Ok(()) => {}
+        // Users may change their own password by hand; that is no reason to call the server down.
+        Err(e) if e.code == "login_refused" && record.initialized_at.is_some() => {
+            wait(core, record, &cx.system, None, &ping).await?;
+        }
+        Err(e) => return Err(e),
+    }
+    let took = started.elapsed();
+    if record.initialized_at.is_none() {
+        core.change_record(record.id, |r| {
+            r.initialized_at = Some(jiff::Timestamp::now());
+            r.seeded_from = None;
+        })
+        .await?;
+    }
+    let limits = attest(core, record).await?;
+    let badge = if limits.enforced { "limits enforced" } else { "limits not enforced" };
+    core.registry.update(record.id, |e| e.limits = limits);
+    Ok(format!("answered after {} ms, {badge}", took.as_millis()))
+}
+
+/// Sets what the user asked for, as the system account. A copy of a template still has the template's password;
+/// after a crash in between it may have the new one already.
+async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
+    let engine = record.engine()?;
+    let provision = engine.provision(cx);
+    let Some(from) = &record.seeded_from else {
+        return wait(core, record, &cx.system, None, &provision).await;
+    };
+    let inherited = Account { username: cx.system.username.clone(), password: template::password(core, from).await? };
+    let mut calls = engine.set_password(&cx.system);
+    calls.extend(provision.iter().cloned());
+    match wait(core, record, &inherited, None, &calls).await {
+        Err(e) if e.code == "login_refused" => wait(core, record, &cx.system, None, &provision).await,
+        other => other,
+    }
+}
+
+/// Waits until this account can log in.
+///
+/// # Errors
+/// As [`await_ready`].
+pub async fn await_login(core: &Core, record: &InstanceRecord, account: &Account) -> Result<()> {
+    wait(core, record, account, None, &[record.engine()?.ping()]).await
+}
+
+/// Tries until the server is there; looks now and then whether its container still runs.
+async fn wait(
+    core: &Core,
+    record: &InstanceRecord,
+    account: &Account,
+    database: Option<String>,
+    calls: &[Call],
+) -> Result<()> {
+    let target = core.target(record, account, database)?;
+    let deadline = Duration::from_secs(core.config.operations.ready_deadline_secs);
+    let started = Instant::now();
+    let mut looked = Instant::now();
+    let mut pause = PAUSE.0;
+    loop {
+        match core.wire.run(&target, calls, TRY_TIMEOUT).await {
+            Ok(()) => return Ok(()),
+            Err(e) if e.code == "endpoint_unreachable" || e.kind == ErrorKind::Timeout => {
+                if looked.elapsed() >= LOOK_EVERY {
+                    looked = Instant::now();
+                    still_runs(core, record).await?;
+                }
+                if started.elapsed() >= deadline {
+                    return Err(not_ready(core, record, &e).await);
+                }
+            }
+            Err(e) => return Err(e),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(PAUSE.1);
+    }
+}
+
+async fn still_runs(core: &Core, record: &InstanceRecord) -> Result<()> {
+    let name = Names::new(&core.owner, record.id).container();
+    let detail = core.runtime.inspect(&name).await?;
+    match detail {
+        Some(d) if d.summary.state == ContainerState::Running => Ok(()),
+        Some(d) => Err(exited(core, record, &d).await),
+        None => Err(Error::new(
+            ErrorKind::Conflict,
+            "container_gone",
+            "The container was removed while it was starting. Look for other tools that manage it.",
+        )),
+    }
+}
+
+async fn exited(core: &Core, record: &InstanceRecord, detail: &ContainerDetail) -> Error {
+    let lines = converge::last_lines(core, &detail.summary.name, LOG_LINES).await;
+    let why = if detail.oom_killed {
+        format!("it needed more memory than {} grants; choose a larger SKU", record.sku)
+    } else {
+        format!("exit code {}", detail.exit_code)
+    };
+    Error::new(
+        ErrorKind::Conflict,
+        "container_exited",
+        format!("The server ended instead of starting ({why}). Its last lines:\n{lines}"),
+    )
+}
+
+async fn not_ready(core: &Core, record: &InstanceRecord, last: &Error) -> Error {
+    let name = Names::new(&core.owner, record.id).container();
+    let lines = converge::last_lines(core, &name, LOG_LINES).await;
+    Error::new(
+        ErrorKind::Conflict,
+        "not_ready",
+        format!(
+            "The server runs but did not answer on port {} within {} s. Its last lines:\n{lines}",
+            record.port, core.config.operations.ready_deadline_secs
+        ),
+    )
+    .context(last.story())
+}
+
+/// Reads the limits back from the kernel and compares them with what the SKU asks.
+async fn attest(core: &Core, record: &InstanceRecord) -> Result<Limits> {
+    let (plan, _) = core.plan(record).await?;
+    let asked = plan.spec.limits;
+    let class = core.class().await?;
+    let host_reason = core.host().and_then(|h| class.reason(&h));
+    let Some(detail) = core.runtime.inspect(&plan.spec.name).await? else {
+        return Err(Error::unavailable("podman_unavailable", "The container went away while its limits were read."));
+    };
+    Ok(match core.runtime.attest(&detail).await? {
+        Attested::Read(effective) => compare(class, asked, effective, host_reason),
+        Attested::Unreadable(why) => Limits {
+            enforced: false,
+            reason: Some(host_reason.unwrap_or(why)),
+            asked,
+            effective: HostLimits::default(),
+        },
+    })
+}
+
+/// Limits are enforced when the kernel says what was asked.
+fn compare(class: HostClass, asked: HostLimits, effective: HostLimits, host_reason: Option<String>) -> Limits {
+    let differs = |name: &str, a: Option<u64>, e: Option<u64>| match (a, e) {
+        (Some(a), Some(e)) if a == e => None,
+        (Some(a), Some(e)) => Some(format!("{name} is {e} instead of {a}")),
+        (Some(a), None) => Some(format!("{name} is not limited instead of {a}")),
+        (None, _) => None,
+    };
+    let differences: Vec<String> = [
+        differs("memory", asked.memory_bytes, effective.memory_bytes),
+        differs("cpu quota", asked.cpu_quota_us, effective.cpu_quota_us),
+        differs("pids", asked.pids, effective.pids),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let enforced = class.enforces() && differences.is_empty();
+    let reason = match (enforced, host_reason) {
+        (true, _) => None,
+        (false, Some(reason)) => Some(reason),
+        (false, None) => Some(format!("The kernel does not enforce what was asked: {}.", differences.join("; "))),
+    };
+    Limits { enforced, reason, asked, effective }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_count_as_enforced_only_when_the_kernel_says_so() {
+        let asked = HostLimits { memory_bytes: Some(1), cpu_quota_us: Some(2), pids: Some(3), ..HostLimits::default() };
+        assert!(compare(HostClass::RootfulV1, asked.clone(), asked.clone(), None).enforced);
+        let off = HostLimits { memory_bytes: None, ..asked.clone() };
+        let limits = compare(HostClass::RootfulV1, asked, off, None);
+        assert!(!limits.enforced);
+        assert_eq!(
+            limits.reason.as_deref(),
+            Some("The kernel does not enforce what was asked: memory is not limited instead of 1.")
+        );
+    }
+}

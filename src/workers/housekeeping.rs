@@ -1,0 +1,69 @@
+//! Once at start and then every hour: what is too old goes, what belongs to nobody is reported.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::app::App;
+use crate::domain::container::Names;
+use crate::domain::{InstanceId, Result};
+use crate::ops::template;
+use crate::store::{idempotency, operations, templates};
+
+const PERIOD: Duration = Duration::from_secs(3600);
+/// After a failed run (Podman away at start), do not wait the whole hour.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Runs until shutdown.
+pub async fn run(app: Arc<App>) {
+    loop {
+        let started = Instant::now();
+        let result = once(&app).await;
+        if let Err(e) = &result {
+            warn!(error = %e.story(), "housekeeping failed");
+        }
+        app.worker_ran("housekeeping", started.elapsed(), &result);
+        let pause = if result.is_ok() { PERIOD } else { RETRY };
+        tokio::select! {
+            () = app.core.shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// One round.
+///
+/// # Errors
+/// `Unavailable` while the runtime is away; from the store.
+pub async fn once(app: &App) -> Result<String> {
+    let core = &app.core;
+    let days = i64::from(core.config.operations.keep_days);
+    let before = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(days * 24);
+    let operations = core.store.write(move |tx| operations::prune(tx, before)).await?;
+    let keys = core.store.write(|tx| idempotency::prune(tx)).await?;
+    let strangers = strange_volumes(app).await?;
+    Ok(format!("{operations} operations and {keys} keys removed, {strangers} volumes of nobody"))
+}
+
+/// Volumes with our label that belong to no instance and no template are reported, never removed: after the loss of
+/// the state they may be all that is left of somebody's data.
+async fn strange_volumes(app: &App) -> Result<usize> {
+    let core = &app.core;
+    let templates: BTreeSet<String> = core.store.read(templates::all).await?.into_iter().map(|t| t.id).collect();
+    let mut problems = Vec::new();
+    for (name, _) in core.runtime.volumes().await? {
+        let id: Option<InstanceId> = template::id_of(&core.owner, &name);
+        let known = id
+            .is_some_and(|id| core.registry.with(id, |_| ()).is_some() && name == Names::new(&core.owner, id).volume());
+        if !known && !templates.contains(&name) {
+            problems.push(format!(
+                "Volume {name} bears this installation's label but belongs to no instance; it may hold data. Look at it before `podman volume rm {name}`."
+            ));
+        }
+    }
+    let count = problems.len();
+    app.set_problems("volumes", problems);
+    Ok(count)
+}

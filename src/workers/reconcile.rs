@@ -1,0 +1,248 @@
+//! Keeps the world as asked: one listing for all containers, then a repair for each instance that differs.
+//!
+//! A repair is an operation like any other: it holds the instance, it is in the journal, it can be seen.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use tracing::{info, warn};
+
+use crate::app::App;
+use crate::domain::container::{LABEL_INSTANCE, LABEL_KIND};
+use crate::domain::instance::{Desired, InstanceRecord, Observed};
+use crate::domain::operation::{OperationKind, OperationRecord, OperationState, Progress};
+use crate::domain::{ErrorKind, InstanceId, OperationId, Result};
+use crate::ops::{converge, drive};
+use crate::runtime::{ContainerSummary, RuntimeEvent};
+use crate::store::operations;
+
+/// Pause after the first failed repair of an instance, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+/// A repair that held this long was a good one: the next failure starts at the shortest pause again.
+const FORGIVE_AFTER: Duration = Duration::from_secs(600);
+/// Repairs begun in one run; a host that comes back from a reboot must not start everything at once.
+const MOST_REPAIRS: usize = 8;
+/// Events come in bursts; one look serves them all.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// When an instance may be repaired again.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    pause: Duration,
+    next: Instant,
+}
+
+/// The reconciler.
+pub struct Reconciler {
+    app: Arc<App>,
+    patience: HashMap<InstanceId, Patience>,
+}
+
+/// What one run found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Instances looked at.
+    pub instances: usize,
+    /// Repairs begun.
+    pub repairs: usize,
+    /// Instances that need one and have to wait.
+    pub waiting: usize,
+}
+
+/// Runs until shutdown: every period, on a poke, and when the runtime says that something happened.
+pub async fn run(app: Arc<App>) {
+    let core = app.core.clone();
+    let period = Duration::from_secs(core.config.workers.reconcile_period_secs);
+    let mut reconciler = Reconciler::new(app.clone());
+    let mut events = core.runtime.events();
+    let mut tick = tokio::time::interval(period);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = core.shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+            () = core.wake.notified() => {}
+            Some(event) = events.next() => {
+                reconciler.heard(&event);
+                // Take the rest of the burst with it.
+                let burst = tokio::time::sleep(SETTLE);
+                tokio::pin!(burst);
+                loop {
+                    tokio::select! {
+                        () = &mut burst => break,
+                        Some(event) = events.next() => reconciler.heard(&event),
+                    }
+                }
+            }
+        }
+        let started = Instant::now();
+        let result = reconciler
+            .once()
+            .await
+            .map(|run| format!("{} instances, {} repairs begun, {} waiting", run.instances, run.repairs, run.waiting));
+        if let Err(e) = &result {
+            warn!(error = %e.story(), "the reconciler could not look; it tries again in {period:?}");
+        }
+        app.worker_ran("reconcile", started.elapsed(), &result);
+    }
+}
+
+impl Reconciler {
+    /// A reconciler that knows nothing yet.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app, patience: HashMap::new() }
+    }
+
+    /// Notes that what was seen may be old. What to do about it comes from looking.
+    pub fn heard(&self, event: &RuntimeEvent) {
+        let core = &self.app.core;
+        match event {
+            RuntimeEvent::Container { instance, action } => {
+                let ours = core.registry.with(*instance, |e| e.operation.is_none()).unwrap_or(false);
+                // While an operation holds it, that one knows better.
+                if ours
+                    && ["died", "die", "start", "restart", "remove", "stop", "kill", "oom"].contains(&action.as_str())
+                {
+                    core.registry.see(*instance, Observed::Unknown);
+                }
+            }
+            RuntimeEvent::Lost => {
+                let all: Vec<InstanceId> = core
+                    .registry
+                    .with_all(|entries| entries.filter(|e| e.operation.is_none()).map(|e| e.record.id).collect());
+                for id in all {
+                    core.registry.see(id, Observed::Unknown);
+                }
+            }
+        }
+    }
+
+    /// One look at everything.
+    ///
+    /// # Errors
+    /// `Unavailable` while the runtime is away; nothing is concluded from silence.
+    pub async fn once(&mut self) -> Result<Run> {
+        let core = self.app.core.clone();
+        let containers = match core.runtime.containers().await {
+            Ok(containers) => containers,
+            Err(e) => {
+                let free: Vec<InstanceId> = core
+                    .registry
+                    .with_all(|entries| entries.filter(|e| e.operation.is_none()).map(|e| e.record.id).collect());
+                for id in free {
+                    core.registry.see(id, Observed::Unknown);
+                }
+                return Err(e);
+            }
+        };
+        if core.host().is_none() {
+            core.refresh_host().await?;
+        }
+        let mut by_instance: HashMap<InstanceId, &ContainerSummary> = HashMap::with_capacity(containers.len());
+        let mut strangers = Vec::new();
+        for container in &containers {
+            let id = container.labels.get(LABEL_INSTANCE).and_then(|id| id.parse().ok());
+            match id {
+                Some(id) if core.registry.with(id, |_| ()).is_some() => {
+                    by_instance.insert(id, container);
+                }
+                _ if container.labels.get(LABEL_KIND).is_some_and(|k| k == "template") => {}
+                _ => strangers.push(container.name.clone()),
+            }
+        }
+        self.report_strangers(strangers);
+
+        let mut run = Run::default();
+        let mut repairs: Vec<Arc<InstanceRecord>> = Vec::new();
+        let free: Vec<(Arc<InstanceRecord>, Observed)> = core.registry.with_all(|entries| {
+            entries
+                .inspect(|_| run.instances += 1)
+                .filter(|e| e.operation.is_none())
+                .map(|e| (e.record.clone(), e.observed.clone()))
+                .collect()
+        });
+        for (record, before) in free {
+            let was_ready = matches!(before, Observed::Present { ready: true, .. });
+            let seen = by_instance.get(&record.id).map_or(Observed::Absent, |c| converge::observed_from(c, was_ready));
+            let settled = is_settled(&record, &seen);
+            core.registry.see(record.id, seen);
+            if !settled {
+                repairs.push(record);
+            }
+        }
+        let now = Instant::now();
+        let open: BTreeSet<InstanceId> = repairs.iter().map(|r| r.id).collect();
+        // An instance that stayed well for a while is forgiven.
+        self.patience.retain(|id, p| open.contains(id) || now < p.next + FORGIVE_AFTER);
+        for record in repairs {
+            if run.repairs >= MOST_REPAIRS || self.patience.get(&record.id).is_some_and(|p| now < p.next) {
+                run.waiting += 1;
+                continue;
+            }
+            let pause = self.patience.get(&record.id).map_or(BACKOFF.0, |p| (p.pause * 2).min(BACKOFF.1));
+            self.patience.insert(record.id, Patience { pause, next: now + pause });
+            if self.repair(&record).await? {
+                run.repairs += 1;
+            }
+        }
+        Ok(run)
+    }
+
+    async fn repair(&self, record: &InstanceRecord) -> Result<bool> {
+        let core = &self.app.core;
+        let now = jiff::Timestamp::now();
+        let seconds = i64::try_from(core.config.operations.instance_deadline_secs).unwrap_or(i64::MAX);
+        let operation = OperationRecord {
+            id: OperationId::generate(),
+            kind: OperationKind::Repair,
+            instance_id: Some(record.id),
+            project: record.project.clone(),
+            state: OperationState::Pending,
+            phase: String::new(),
+            progress: Progress::default(),
+            params: serde_json::json!({}),
+            deadline_at: now + jiff::SignedDuration::from_secs(seconds),
+            error: None,
+            created_by: "reconciler".into(),
+            created_at: now,
+            ended_at: None,
+        };
+        let inserted = {
+            let operation = operation.clone();
+            core.store.write(move |tx| operations::insert(tx, &operation)).await
+        };
+        match inserted {
+            Ok(()) => {
+                info!(instance.id = %record.id, operation.id = %operation.id, "{} is not as asked, repairing it", record.name);
+                drive::spawn(core, operation);
+                Ok(true)
+            }
+            // A user was quicker; their operation brings it in order.
+            Err(e) if e.kind == ErrorKind::Conflict => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn report_strangers(&self, names: Vec<String>) {
+        let problems = names
+            .into_iter()
+            .map(|name| {
+                format!("Container {name} bears this installation's label but belongs to no instance; look at it, then `podman rm -f {name}`.")
+            })
+            .collect();
+        self.app.set_problems("containers", problems);
+    }
+}
+
+/// Whether nothing has to be done. Agrees with `next_step`, without making the whole plan of a container that runs.
+fn is_settled(record: &InstanceRecord, seen: &Observed) -> bool {
+    match (record.desired, seen) {
+        (Desired::Running, Observed::Present { running: true, ready: true, spec }) => {
+            converge::is_of_revision(spec, record.revision)
+        }
+        (Desired::Stopped, Observed::Absent | Observed::Present { running: false, .. }) => true,
+        (Desired::Running | Desired::Stopped | Desired::Deleted, _) => false,
+    }
+}

@@ -1,0 +1,221 @@
+//! Fail, kill and repeat at every call that an operation makes.
+
+use fluxdb::api::PatchInstance;
+use fluxdb::domain::operation::OperationState;
+use fluxdb::domain::{Error, InstanceId, OperationId};
+use fluxdb::runtime::fake::{At, Fault};
+
+use crate::world::{Life, World, caller};
+
+/// What may go wrong at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// A refusal for good, before or after it took effect.
+    Refused { after: bool },
+    /// The runtime was away for a moment.
+    Away { after: bool },
+    /// The daemon dies there.
+    Killed { after: bool },
+}
+
+const TROUBLES: [Trouble; 6] = [
+    Trouble::Refused { after: false },
+    Trouble::Refused { after: true },
+    Trouble::Away { after: false },
+    Trouble::Away { after: true },
+    Trouble::Killed { after: false },
+    Trouble::Killed { after: true },
+];
+
+impl Trouble {
+    fn fault(self) -> Fault {
+        let refused = || Error::conflict("test_refusal", "The runtime refuses.");
+        let away = || Error::unavailable("podman_unavailable", "Podman is away.");
+        match self {
+            Trouble::Refused { after: false } => Fault::FailBefore(refused()),
+            Trouble::Refused { after: true } => Fault::FailAfter(refused()),
+            Trouble::Away { after: false } => Fault::FailBefore(away()),
+            Trouble::Away { after: true } => Fault::FailAfter(away()),
+            Trouble::Killed { after: false } => Fault::HangBefore,
+            Trouble::Killed { after: true } => Fault::HangAfter,
+        }
+    }
+}
+
+/// An operation under test: what comes before it, and how it is asked for.
+struct Case {
+    name: &'static str,
+    world: fn() -> World,
+    before: fn(&Life) -> Option<InstanceId>,
+    ask: fn(&Life, Option<InstanceId>) -> OperationId,
+}
+
+/// A call of an operation: its name, and which one of that name it is.
+type Point = (&'static str, usize);
+
+/// Calls of the reconciler and of the request itself: a refusal there is an answer, not an accident.
+const NOT_OF_THE_OPERATION: [&str; 4] = ["ping", "host", "containers", "volumes"];
+
+/// The calls of one undisturbed run.
+fn calls_of(case: &Case) -> Vec<Point> {
+    let world = (case.world)();
+    let life = world.start_quiet();
+    let id = (case.before)(&life);
+    life.settle("before");
+    world.runtime.forget_calls();
+    let op = life.ended((case.ask)(&life, id));
+    assert_eq!(op.state, OperationState::Succeeded, "{}: {op:#?}", case.name);
+    let calls = world.runtime.calls();
+    life.kill();
+    let mut seen = std::collections::BTreeMap::<&str, usize>::new();
+    let points = calls.into_iter().map(|name| {
+        let count = seen.entry(name).or_default();
+        *count += 1;
+        (name, *count)
+    });
+    points.filter(|(name, _)| !NOT_OF_THE_OPERATION.contains(name)).collect()
+}
+
+/// Runs one operation into one trouble, lets everything recover, and checks that nothing is lost or left.
+fn check(case: &Case, (name, number): Point, trouble: Trouble) {
+    let story = format!("{} with {name} #{number} {trouble:?}", case.name);
+    let world = (case.world)();
+    let mut life = world.start_quiet();
+    let id = (case.before)(&life);
+    life.settle(&story);
+    world.runtime.forget_calls();
+    world.runtime.inject(At::Name(name, number), trouble.fault());
+    let killed = matches!(trouble, Trouble::Killed { .. });
+    let op = (case.ask)(&life, id);
+    if killed {
+        life.until(&story, |_| world.runtime.calls().iter().filter(|c| **c == name).count() >= number);
+        // The call hangs; let what runs beside it come to its own wait.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        life.kill();
+        life = world.start();
+    }
+    let op = life.ended(op);
+    match trouble {
+        Trouble::Away { .. } | Trouble::Killed { .. } => {
+            assert_eq!(op.state, OperationState::Succeeded, "{story}: {op:#?}");
+        }
+        // Not every call is worth failing for: a template that cannot be made is done without.
+        Trouble::Refused { .. } => {}
+    }
+    life.settle(&story);
+    let left: Vec<InstanceId> = life.app.core.registry.with_all(|all| all.map(|e| e.record.id).collect());
+    for id in left {
+        life.deleted(id);
+    }
+    life.kill();
+    world.assert_clean_slate(&story);
+}
+
+fn check_all(case: &Case) {
+    let calls = calls_of(case);
+    assert!(calls.len() >= 3, "{}: too few calls to mean anything: {calls:?}", case.name);
+    let points: Vec<_> = calls.iter().flat_map(|point| TROUBLES.map(|trouble| (*point, trouble))).collect();
+    std::thread::scope(|scope| {
+        for half in 0..4 {
+            let points = &points;
+            scope.spawn(move || {
+                for (point, trouble) in points.iter().skip(half).step_by(4) {
+                    check(case, *point, *trouble);
+                }
+            });
+        }
+    });
+}
+
+fn nothing(_: &Life) -> Option<InstanceId> {
+    None
+}
+
+fn one_postgresql(life: &Life) -> Option<InstanceId> {
+    Some(life.created("postgresql"))
+}
+
+/// A template is there already, as it is for every create but the first.
+fn a_template(life: &Life) -> Option<InstanceId> {
+    let id = life.created("postgresql");
+    life.deleted(id);
+    None
+}
+
+#[test]
+fn create_leaves_all_or_nothing_at_every_point() {
+    check_all(&Case {
+        name: "create",
+        world: || World::new().without_templates(),
+        before: nothing,
+        ask: |life, _| life.create("postgresql").1,
+    });
+}
+
+#[test]
+fn create_from_a_template_leaves_all_or_nothing_at_every_point() {
+    check_all(&Case {
+        name: "create from a template",
+        world: World::new,
+        before: a_template,
+        ask: |life, _| life.create("postgresql").1,
+    });
+}
+
+#[test]
+fn the_first_create_makes_its_template_and_leaves_all_or_nothing_at_every_point() {
+    check_all(&Case {
+        name: "first create",
+        world: World::new,
+        before: nothing,
+        ask: |life, _| life.create("mariadb").1,
+    });
+}
+
+#[test]
+fn create_of_an_engine_with_files_only_leaves_all_or_nothing_at_every_point() {
+    check_all(&Case { name: "create", world: World::new, before: nothing, ask: |life, _| life.create("valkey").1 });
+}
+
+#[test]
+fn delete_finishes_from_every_point() {
+    check_all(&Case {
+        name: "delete",
+        world: || World::new().without_templates(),
+        before: one_postgresql,
+        ask: |life, id| {
+            life.run(
+                |app| async move { app.delete_instance(&caller(), id.unwrap()).await.unwrap().operation.unwrap().id },
+            )
+        },
+    });
+}
+
+#[test]
+fn resize_goes_forward_or_back_from_every_point() {
+    check_all(&Case {
+        name: "resize",
+        world: || World::new().without_templates(),
+        before: one_postgresql,
+        ask: |life, id| {
+            let body = PatchInstance { sku: Some("B2s".into()), ..PatchInstance::default() };
+            life.run(|app| async move {
+                app.patch_instance(&caller(), id.unwrap(), None, body).await.unwrap().operation.unwrap().id
+            })
+        },
+    });
+}
+
+#[test]
+fn restart_finishes_from_every_point() {
+    check_all(&Case {
+        name: "restart",
+        world: || World::new().without_templates(),
+        before: one_postgresql,
+        ask: |life, id| {
+            life.run(
+                |app| async move { app.restart_instance(&caller(), id.unwrap()).await.unwrap().operation.unwrap().id },
+            )
+        },
+    });
+}
