@@ -1,3 +1,5 @@
-//! The fluxdb binary.
+//! The fluxdb binary: daemon and command line.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    fluxdb::cli::main()
+}

@@ -10,6 +10,7 @@ use crate::ops::Core;
 
 pub mod accept;
 pub mod actions;
+pub mod activation;
 pub mod caller;
 pub mod connection;
 pub mod create;

@@ -76,6 +76,18 @@ pub struct DataConfig {
     pub readers: usize,
 }
 
+impl DataConfig {
+    /// The state: SQLite.
+    pub fn state_file(&self) -> PathBuf {
+        self.dir.join("fluxdb.sqlite")
+    }
+
+    /// The local administrator's token, for the command line (0600).
+    pub fn admin_token_file(&self) -> PathBuf {
+        self.dir.join("admin.token")
+    }
+}
+
 impl Default for DataConfig {
     fn default() -> Self {
         Self { dir: PathBuf::from("data"), master_key_file: None, readers: 2 }
