@@ -10,7 +10,6 @@ use crate::domain::instance::InstanceRecord;
 use crate::domain::operation::{OperationKind, OperationRecord, OperationState, Progress};
 use crate::domain::{Error, ErrorKind, InstanceId, OperationId, Result};
 use crate::ops::drive;
-use crate::store::idempotency::IdempotencyRow;
 use crate::store::{Transaction, audit, idempotency, operations};
 
 /// How long a change waits for a repair that is in its way.
@@ -108,7 +107,7 @@ impl App {
             ended_at: None,
         };
         let entry = caller.audit(asked.instance, Some(operation.id), asked.audit, "accepted");
-        let key = reservation(caller, Some(operation.id));
+        let key = super::idempotency::row(caller, Some(operation.id));
         // Taken by the attempt that gets the lock; an attempt that finds a repair in its way leaves it for the next.
         let change = Arc::new(Mutex::new(Some(change)));
         let mut attempts = 0;
@@ -165,19 +164,6 @@ impl App {
         self.wait_operation(op, PREEMPT_TIMEOUT).await?;
         Ok(true)
     }
-}
-
-/// The idempotency row of a request that came with a key.
-pub(super) fn reservation(caller: &Caller, operation: Option<OperationId>) -> Option<IdempotencyRow> {
-    caller.idempotency.as_ref().map(|key| IdempotencyRow {
-        actor: caller.identity.actor.clone(),
-        key: key.key.clone(),
-        route: caller.route.clone(),
-        body_sha256: key.body_sha256.clone(),
-        operation_id: operation,
-        status: None,
-        ciphertext: None,
-    })
 }
 
 /// The error for an instance that is not there, or not the caller's to see.

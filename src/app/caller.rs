@@ -20,6 +20,16 @@ impl Permission {
             Permission::Write => "databases:write",
         }
     }
+
+    /// The permission with this spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Permission::Read, Permission::Write].into_iter().find(|p| p.as_str() == text)
+    }
+
+    /// The highest of those that are ours.
+    pub fn highest<'a>(spelled: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        spelled.into_iter().filter_map(Self::parse).max()
+    }
 }
 
 /// Whom a token or JWT stands for.

@@ -11,16 +11,23 @@ use crate::ops::Core;
 pub mod accept;
 pub mod actions;
 pub mod activation;
+pub mod audit;
+pub mod auth;
 pub mod caller;
 pub mod connection;
 pub mod create;
 pub mod events;
+pub mod idempotency;
 pub mod images;
 pub mod instances;
+mod jwt;
 pub mod lifecycle;
 pub mod operations;
 pub mod requirements;
 pub mod system;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tokens;
 pub mod views;
 
 pub use crate::vault;

@@ -16,6 +16,7 @@ use fluxdb_adapters::Secret;
 use tokio::sync::Semaphore;
 
 use files::{hex, unhex, write_private};
+pub(crate) use hashing::NOBODY;
 
 use crate::domain::{Error, ErrorKind, Result};
 use crate::store::{Store, meta};
