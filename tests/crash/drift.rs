@@ -1,1 +1,221 @@
-//! Things that change behind our back.
+//! Things that change behind our back: each is repaired, or said, never papered over.
+
+use fluxdb::api::{Health, Instance, PatchInstance, State};
+use fluxdb::app::App;
+use fluxdb::domain::operation::{OperationKind, OperationState};
+use fluxdb::domain::{Error, InstanceId};
+use fluxdb::runtime::RuntimeEvent;
+use fluxdb::runtime::fake::{At, Fault};
+
+use crate::world::{Life, World, caller};
+
+fn view(app: &App, id: InstanceId) -> Instance {
+    app.instance_view(id).unwrap()
+}
+
+fn is_up(app: &App, id: InstanceId) -> bool {
+    let v = view(app, id);
+    v.state == State::Running && v.health == Health::Up && v.current_operation.is_none()
+}
+
+/// What Podman would say about a container that changed.
+fn tell(world: &World, id: InstanceId, action: &str) {
+    world.runtime.emit(RuntimeEvent::Container { instance: id, action: action.into() });
+}
+
+fn world_with_one() -> (World, Life, InstanceId) {
+    let world = World::new().without_templates();
+    let life = world.start_quiet();
+    let id = life.created("postgresql");
+    (world, life, id)
+}
+
+#[test]
+fn a_removed_container_is_made_again_on_its_volume() {
+    let (world, life, id) = world_with_one();
+    let container = world.runtime.container_of(id).unwrap();
+    let volume = world.runtime.volume_names().pop().unwrap();
+    let before = world.runtime.volume_content(&volume).unwrap();
+    world.runtime.lose_container(&container);
+    tell(&world, id, "remove");
+    life.until("it is made again", |app| world.runtime.container_of(id).is_some() && is_up(app, id));
+    assert_eq!(world.runtime.volume_content(&volume).unwrap(), before, "the data stayed");
+    life.kill();
+}
+
+#[test]
+fn a_stopped_container_is_started_again() {
+    let (world, life, id) = world_with_one();
+    let container = world.runtime.container_of(id).unwrap();
+    world.runtime.end_container(&container, 137);
+    tell(&world, id, "died");
+    life.until("it runs again", |app| {
+        world.runtime.container_states().iter().all(|(_, s)| *s == fluxdb::runtime::ContainerState::Running)
+            && is_up(app, id)
+    });
+    let ops = life.run(|app| async move { app.list_operations(&caller(), Default::default()).await.unwrap() });
+    assert_eq!(ops.items[0].kind, OperationKind::Repair, "the repair can be seen");
+    life.kill();
+}
+
+#[test]
+fn after_a_reboot_what_should_run_runs_and_what_should_not_does_not() {
+    let world = World::new().without_templates();
+    let life = world.start_quiet();
+    let running = life.created("postgresql");
+    let accepted = life.run(|app| async move {
+        let body = fluxdb::api::CreateInstance { name: "other".into(), engine: "valkey".into(), ..Default::default() };
+        app.create_instance(&caller(), body).await.unwrap()
+    });
+    let stopped = accepted.instance.unwrap().id;
+    life.ended(accepted.operation.unwrap().id);
+    let op = life.run(|app| async move { app.stop_instance(&caller(), stopped).await.unwrap().operation.unwrap().id });
+    life.ended(op);
+    life.kill();
+    world.runtime.reboot();
+    let life = world.start();
+    life.until("the one that should run runs", |app| is_up(app, running));
+    life.until("the other is seen", |app| view(app, stopped).state == State::Stopped);
+    life.kill();
+}
+
+#[test]
+fn a_restarted_daemon_leaves_running_servers_alone() {
+    let (world, life, id) = world_with_one();
+    life.kill();
+    world.runtime.forget_calls();
+    let life = world.start_quiet();
+    life.until("it is seen to be up", |app| is_up(app, id));
+    let calls = world.runtime.calls();
+    for touching in ["create", "start", "stop", "remove", "put_secret"] {
+        assert!(!calls.contains(&touching), "{touching} in {calls:?}");
+    }
+    life.kill();
+}
+
+#[test]
+fn a_lost_volume_is_said_and_no_empty_database_takes_its_place() {
+    let (world, life, id) = world_with_one();
+    let container = world.runtime.container_of(id).unwrap();
+    let volume = world.runtime.volume_names().pop().unwrap();
+    world.runtime.lose_container(&container);
+    world.runtime.lose_volume(&volume);
+    tell(&world, id, "remove");
+    life.until("it is an error", |app| view(app, id).state == State::Error);
+    assert_eq!(view(&life.app, id).last_error.unwrap().code, "volume_missing");
+    assert!(world.runtime.volume_names().is_empty(), "no new volume was made");
+    life.deleted(id);
+    life.kill();
+    world.assert_clean_slate("deleting an instance without its volume");
+}
+
+#[test]
+fn a_taken_port_is_said_and_used_again_once_it_is_free() {
+    let (world, life, id) = world_with_one();
+    let port = view(&life.app, id).endpoint.port;
+    let container = world.runtime.container_of(id).unwrap();
+    world.runtime.end_container(&container, 0);
+    world.runtime.take_port(port);
+    tell(&world, id, "died");
+    life.until("it is an error", |app| view(app, id).state == State::Error);
+    assert_eq!(view(&life.app, id).last_error.unwrap().code, "port_taken");
+    world.runtime.free_port(port);
+    life.until("it comes back by itself", |app| {
+        app.core.wake.notify_one();
+        is_up(app, id)
+    });
+    assert_eq!(view(&life.app, id).last_error, None);
+    life.kill();
+}
+
+#[test]
+fn while_the_runtime_is_away_reads_work_and_changes_are_refused_at_once() {
+    let (world, life, id) = world_with_one();
+    world.runtime.set_available(false);
+    life.app.core.wake.notify_one();
+    life.until("it is noticed", |app| view(app, id).health == Health::Unknown);
+    assert!(view(&life.app, id).badges.contains(&"UNOBSERVED".to_owned()));
+    let refused = life.run(|app| async move { app.stop_instance(&caller(), id).await.unwrap_err() });
+    assert_eq!((refused.code, refused.retry_after_secs.is_some()), ("podman_unavailable", true));
+    world.runtime.set_available(true);
+    life.app.core.wake.notify_one();
+    life.until("it is seen again", |app| is_up(app, id));
+    life.kill();
+}
+
+#[test]
+fn an_operation_waits_for_a_runtime_that_goes_away_in_the_middle() {
+    let world = World::new().without_templates();
+    let life = world.start_quiet();
+    let away = || Error::unavailable("podman_unavailable", "Podman is away.");
+    for n in 1..=3 {
+        world.runtime.inject(At::Name("create_volume", n), Fault::FailBefore(away()));
+    }
+    let (_, op) = life.create("valkey");
+    assert_eq!(life.ended(op).state, OperationState::Succeeded);
+    life.kill();
+}
+
+#[test]
+fn a_removed_image_is_got_again_when_it_is_needed() {
+    let (world, life, id) = world_with_one();
+    let image = view(&life.app, id).image.reference;
+    let container = world.runtime.container_of(id).unwrap();
+    world.runtime.lose_container(&container);
+    world.runtime.lose_image(&image);
+    world.runtime.set_registry_reachable(false);
+    world.runtime.set_buildable(true);
+    tell(&world, id, "remove");
+    life.until("it is built and made again", |app| world.runtime.container_of(id).is_some() && is_up(app, id));
+    life.kill();
+}
+
+#[test]
+fn a_cancelled_create_leaves_nothing() {
+    let world = World::new().without_templates();
+    let life = world.start_quiet();
+    world.runtime.inject(At::Name("start", 1), Fault::HangBefore);
+    let (_, op) = life.create("postgresql");
+    life.until("it hangs", |_| world.runtime.calls().contains(&"start"));
+    life.run(|app| async move { app.cancel_operation(&caller(), op).await.unwrap() });
+    let op = life.ended(op);
+    assert_eq!(op.state, OperationState::Cancelled, "{op:#?}");
+    life.kill();
+    world.assert_clean_slate("a cancelled create");
+}
+
+#[test]
+fn a_busy_instance_says_which_operation_is_in_the_way() {
+    let (world, life, id) = world_with_one();
+    world.runtime.inject(At::Name("stop", 1), Fault::HangBefore);
+    let op = life.run(|app| async move { app.stop_instance(&caller(), id).await.unwrap().operation.unwrap().id });
+    let body = PatchInstance { sku: Some("B2s".into()), ..PatchInstance::default() };
+    let refused = life.run(|app| async move { app.patch_instance(&caller(), id, None, body).await.unwrap_err() });
+    assert_eq!((refused.code, refused.operation), ("operation_in_progress", Some(op)));
+    life.kill();
+}
+
+#[test]
+fn a_container_that_is_not_as_asked_is_never_started() {
+    let world = World::new().without_templates();
+    let life = world.start_quiet();
+    world.runtime.set_tamper(Some(|detail| detail.no_new_privileges = false));
+    world.runtime.forget_calls();
+    let (_, op) = life.create("postgresql");
+    let op = life.ended(op);
+    assert_eq!(op.error.unwrap().code, "baseline_not_applied");
+    assert!(!world.runtime.calls().contains(&"start"));
+    life.kill();
+    world.assert_clean_slate("a refused container");
+}
+
+#[test]
+fn a_container_of_nobody_is_reported_and_left_alone() {
+    let (world, life, id) = world_with_one();
+    // The row vanishes, as after restoring an old copy of the state.
+    life.app.core.registry.remove(id);
+    life.app.core.wake.notify_one();
+    life.until("it is reported", |app| !life.run(|_| app.status()).problems.is_empty());
+    assert!(world.runtime.container_of(id).is_some(), "it may hold somebody's data");
+    life.kill();
+}
