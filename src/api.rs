@@ -292,9 +292,11 @@ pub struct PatchInstance {
 /// Answer to a change.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Accepted {
-    /// What to follow; absent when nothing long had to be done.
+    /// What to follow; null when nothing long had to be done.
+    #[schema(required)]
     pub operation: Option<Operation>,
     /// The instance as it is now; null when the operation is not about one, or it is gone.
+    #[schema(required)]
     pub instance: Option<Instance>,
     /// The account's password, in the answer to a create only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ pub const STATE_FILE: &str = "fluxdb.sqlite";
 /// Puts the parts together and reads the state. Nothing runs in the background yet; tests start here.
 ///
 /// # Errors
-/// From the store.
+/// From the store, or a configuration that cannot work.
 pub async fn open(
     store: Store,
     runtime: Arc<dyn ContainerRuntime>,
@@ -35,7 +35,7 @@ pub async fn open(
     for record in core.store.read(instances::all).await? {
         core.registry.put(record);
     }
-    Ok(Arc::new(App::new(core, enabled)))
+    Ok(Arc::new(App::new(core, enabled)?))
 }
 
 /// Resumes open operations and starts the workers. A disabled module gets neither.

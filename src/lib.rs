@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod domain;
+pub mod http;
 pub mod module;
 pub mod ops;
 pub mod runtime;

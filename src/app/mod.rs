@@ -9,6 +9,7 @@ use crate::domain::Result;
 use crate::ops::Core;
 
 pub mod accept;
+pub mod access;
 pub mod actions;
 pub mod activation;
 pub mod audit;
@@ -39,6 +40,8 @@ pub use caller::{Caller, Identity, Permission};
 pub struct App {
     /// The parts below.
     pub core: Arc<Core>,
+    /// Who may call.
+    pub auth: auth::Authenticator,
     /// False while the module is disabled in Flux: reads work, changes do not, nothing runs in the background.
     pub enabled: bool,
     started: Instant,
@@ -48,8 +51,12 @@ pub struct App {
 
 impl App {
     /// Puts the use cases on top of the parts.
-    pub fn new(core: Arc<Core>, enabled: bool) -> Self {
-        Self { core, enabled, started: Instant::now(), workers: Mutex::default(), problems: Mutex::default() }
+    ///
+    /// # Errors
+    /// `Internal` (`config_invalid`) for a JWT section that cannot work.
+    pub fn new(core: Arc<Core>, enabled: bool) -> Result<Self> {
+        let auth = auth::Authenticator::new(core.store.clone(), core.vault.clone(), core.config.auth.clone())?;
+        Ok(Self { core, auth, enabled, started: Instant::now(), workers: Mutex::default(), problems: Mutex::default() })
     }
 
     /// Notes how a worker's last run went.
