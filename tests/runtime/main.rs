@@ -3,5 +3,4 @@
 
 mod contract;
 mod fake;
-mod podman;
 mod support;
