@@ -30,6 +30,9 @@ find_recipe() {
   IFS=$'\t' read -r suite packages volume data <<< "$line"
 }
 
+# An interrupted rootless mmdebstrap leaves files of the user's further numbers, which only its namespace may remove.
+remove_work() { rm -rf "$work" 2> /dev/null || "${podman[@]}" unshare rm -rf "$work" || true; }
+
 # choose_cache: sets cache to a directory of ours. Another user's is only read: its base tars are used, nothing is put there.
 choose_cache() {
   cache=${FLUXDB_IMAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fluxdb/images}
@@ -51,7 +54,8 @@ build() {
   fi
   umask 022
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/fluxdb-build.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
+  trap remove_work EXIT
+  trap 'exit 143' INT TERM HUP
   chmod 0755 "$work"  # mmdebstrap's unshared root must be able to enter
   choose_cache
   progress 1 "waiting for other builds on Debian $suite"

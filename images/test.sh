@@ -24,6 +24,7 @@ chosen() {
 }
 
 trap clean_up EXIT
+trap 'exit 143' INT TERM HUP
 make_password
 while read -r engine version <&3; do
   image=localhost/fluxdb/$engine:$version

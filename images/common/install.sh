@@ -11,7 +11,7 @@ chmod 755 /usr/sbin/policy-rc.d
 # The caches are mounted from the host. apt runs as root: its own user may not enter them.
 export APT_CONFIG=/mnt/apt.conf
 apt() {
-  timeout 600 apt-get -q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 -o Acquire::Languages=none \
+  timeout --foreground 600 apt-get -q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 -o Acquire::Languages=none \
     -o Dir::Etc::SourceList=/mnt/sources.list -o Dir::Etc::SourceParts=- -o APT::Keep-Downloaded-Packages=true "$@"
 }
 install() { apt install -y --no-install-recommends "$@"; }

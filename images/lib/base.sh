@@ -33,7 +33,7 @@ bootstrap() {
   [ "$(id -u)" != 0 ] || mode=root
   # The user that mmdebstrap becomes may not enter the homes of others: what it needs is in the work directory.
   cp "$images/lib/slim-base.sh" "$work/"
-  TMPDIR=$work HOME=$work timeout 600 mmdebstrap --quiet --variant=minbase --mode="$mode" --include=usr-is-merged \
+  TMPDIR=$work HOME=$work timeout --foreground 600 mmdebstrap --quiet --variant=minbase --mode="$mode" --include=usr-is-merged \
     --aptopt="$work/apt.conf" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
