@@ -32,10 +32,17 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
     /// Address of the daemon [default: the local one]
-    #[arg(long, global = true, env = "FLUXDB_URL", value_name = "URL", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        env = "FLUXDB_URL",
+        hide_env = true,
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
     pub url: Option<String>,
     /// Project in which names are looked up and instances are created
-    #[arg(long, global = true, env = "FLUXDB_PROJECT", help_heading = "Global options")]
+    #[arg(long, global = true, env = "FLUXDB_PROJECT", hide_env = true, help_heading = "Global options")]
     pub project: Option<String>,
     /// Print the API's JSON instead of tables
     #[arg(long, global = true, help_heading = "Global options")]

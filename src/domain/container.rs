@@ -23,8 +23,8 @@ pub const LABEL_KIND: &str = "fluxdb.kind";
 
 /// Size of the tmpfs that holds rendered files and passwords, MiB.
 const FILES_TMPFS_MIB: u32 = 1;
-/// A container's log is cut at this size.
-const LOG_SIZE_BYTES: i64 = 10 * 1024 * 1024;
+/// A container's log is cut at this size. Podman shows it rounded to four decimal digits, so it is a round number.
+const LOG_SIZE_BYTES: i64 = 10_000_000;
 
 /// Names of an instance's things in the runtime.
 #[derive(Clone, Debug)]
@@ -54,9 +54,11 @@ impl Names {
         format!("{}{revision}-{file}", self.secret_prefix())
     }
 
-    /// What all secrets of the instance begin with.
+    /// What all secrets of the instance begin with. Podman takes 64 characters at most, so only the random end of the id
+    /// is in it.
     pub fn secret_prefix(&self) -> String {
-        format!("fluxdb-{}-{}-r", self.owner, self.id)
+        let id = self.id.to_string().replace('-', "");
+        format!("fluxdb-{}-{}-r", self.owner, &id[id.len() - 16..])
     }
 }
 
@@ -221,4 +223,21 @@ pub fn labels(owner: &str, id: InstanceId) -> BTreeMap<String, String> {
 fn hash(spec: &ContainerSpec) -> Result<SpecHash> {
     let json = serde_json::to_vec(spec).map_err(Error::internal)?;
     Ok(SpecHash(Sha256::digest(&json).iter().take(16).map(|b| format!("{b:02x}")).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_short_enough_for_podman() {
+        let names = Names::new("0123456789ab", InstanceId::generate());
+        for engine in fluxdb_adapters::all() {
+            let templates = engine.facts().templates.iter().map(|t| t.name);
+            for file in templates.chain([fluxdb_adapters::SYSTEM_PASSWORD_FILE]) {
+                let name = names.secret(file, 99_999);
+                assert!(name.len() <= 64 && name.starts_with(&names.secret_prefix()), "{name}");
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The promises of `ContainerRuntime`: the same functions run against the fake and against Podman.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fluxdb::domain::ErrorKind;
 use fluxdb::domain::container::{LABEL_INSTANCE, LABEL_SPEC};
@@ -32,6 +32,19 @@ pub async fn all(rig: &Rig<'_>) {
     assert!(rig.runtime.volumes().await.expect("volumes").is_empty(), "nothing is left over");
 }
 
+/// Waits for the server's own word: a signal before that may be lost on the image's start script.
+async fn until_ready(rig: &Rig<'_>, name: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let log = rig.runtime.logs(name, 1000).await.expect("logs");
+        if log.iter().any(|l| l.to_lowercase().contains("ready to accept connections")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "it does not become ready: {log:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn what_is_created_is_listed_and_read_back(rig: &Rig<'_>) {
     let instance = rig.plan("redis", free_port());
     let (spec, runtime) = (&instance.plan.spec, rig.runtime);
@@ -56,6 +69,7 @@ async fn what_is_created_is_listed_and_read_back(rig: &Rig<'_>) {
     let running = runtime.inspect(&spec.name).await.expect("inspect").expect("there");
     assert_eq!(running.summary.state, ContainerState::Running);
     assert!(running.pid > 0 && running.started_at.is_some());
+    until_ready(rig, &spec.name).await;
     runtime.stop(&spec.name, GRACE).await.expect("stop");
     let ended = runtime.inspect(&spec.name).await.expect("inspect").expect("there");
     assert_eq!((ended.summary.state, ended.exit_code, ended.pid), (ContainerState::Exited, 0, 0));
@@ -78,6 +92,7 @@ async fn every_call_may_be_repeated(rig: &Rig<'_>) {
     for _ in 0..2 {
         runtime.start(name).await.expect("start");
     }
+    until_ready(rig, name).await;
     for _ in 0..2 {
         runtime.stop(name, GRACE).await.expect("stop");
     }
@@ -180,6 +195,7 @@ async fn logs_are_cut_at_the_tail(rig: &Rig<'_>) {
     let (name, runtime) = (&instance.plan.spec.name, rig.runtime);
     rig.make(&instance).await;
     runtime.start(name).await.expect("start");
+    until_ready(rig, name).await;
     runtime.stop(name, GRACE).await.expect("stop");
     let all = runtime.logs(name, 1000).await.expect("logs");
     assert!(!all.is_empty());
@@ -215,6 +231,7 @@ async fn events_tell_whose_container(rig: &Rig<'_>) {
     let _ = timeout(Duration::from_millis(500), events.next()).await;
     rig.make(&instance).await;
     runtime.start(name).await.expect("start");
+    until_ready(rig, name).await;
     runtime.stop(name, GRACE).await.expect("stop");
     rig.purge(&instance).await;
     for wanted in ["start", "died", "remove"] {

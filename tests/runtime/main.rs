@@ -3,4 +3,5 @@
 
 mod contract;
 mod fake;
+mod podman;
 mod support;

@@ -1,0 +1,312 @@
+//! Copies the files of a stopped data volume and makes the copy its own. Runs where the files may be read and written:
+//! in the daemon when Podman runs as root, in the volume helper otherwise.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use fluxdb_adapters::DataFiles;
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub(super) bytes: u64,
+    pub(super) reflinked: bool,
+}
+
+/// Threads that copy files; the work is mostly system calls on many small files.
+const THREADS: usize = 2;
+/// Files up to this size are read and written in one go.
+const SMALL: u64 = 256 * 1024;
+
+/// Replaces what is in `to` by what is in `from`, with owners and modes, lets the engine make it its own, and puts it on
+/// stable storage: what a database acknowledges later must not rest on files that a power cut takes away.
+///
+/// # Errors
+/// A sentence for the operator.
+pub(super) fn seed(from: &Path, to: &Path, engine: &str, unique: u64) -> Result<Copied, String> {
+    let seed =
+        fluxdb_adapters::find(engine).and_then(|e| e.seed()).ok_or_else(|| format!("{engine} has no templates"))?;
+    let copied = copy_tree(from, to).map_err(|e| format!("copying {}: {e}", from.display()))?;
+    let files = VolumeFiles::open(to).map_err(|e| format!("{}: {e}", to.display()))?;
+    seed.personalise(&files, unique)?;
+    // One call for the file system instead of one for each of a thousand files.
+    rustix::fs::syncfs(&files.root).map_err(|e| format!("syncing {}: {e}", to.display()))?;
+    Ok(copied)
+}
+
+/// Copies a tree. Sockets, pipes and pid files stay behind.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<Copied> {
+    empty(to)?;
+    let mut files = Vec::new();
+    let mut directories = Vec::new();
+    gather(from, to, &mut files, &mut directories)?;
+    // Large ones first, so that the threads end together.
+    files.sort_by_key(|f| f.size);
+    let bytes = AtomicU64::new(0);
+    let reflinked = AtomicBool::new(true);
+    let queue = Mutex::new(files);
+    let work = || -> io::Result<()> {
+        let mut buffer = Vec::with_capacity(SMALL as usize);
+        loop {
+            let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+            let Some(file) = next else { return Ok(()) };
+            let cloned = file.copy(&mut buffer)?;
+            reflinked.fetch_and(cloned, Ordering::Relaxed);
+            bytes.fetch_add(file.size, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..THREADS).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let others = threads
+            .into_iter()
+            .map(|t| t.join().unwrap_or_else(|_| Err(io::Error::other("a copying thread panicked"))));
+        others.fold(mine, |all, one| all.and(one))
+    })?;
+    // Last: a directory that may not be written could not be filled, and filling changes its times.
+    for (path, meta) in directories.iter().rev() {
+        fs::set_permissions(path, meta.permissions())?;
+        set_times(path, meta)?;
+    }
+    Ok(Copied { bytes: bytes.into_inner(), reflinked: reflinked.into_inner() })
+}
+
+struct Entry {
+    from: PathBuf,
+    to: PathBuf,
+    size: u64,
+}
+
+impl Entry {
+    /// Says whether the file system shares the blocks.
+    fn copy(&self, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut from = File::from(rustix::fs::open(&self.from, flags, Mode::empty())?);
+        let meta = from.metadata()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut to = File::from(rustix::fs::open(&self.to, flags, Mode::from_raw_mode(0o600))?);
+        let cloned = if self.size == 0 || rustix::fs::ioctl_ficlone(&to, &from).is_ok() {
+            true
+        } else if self.size <= SMALL {
+            buffer.clear();
+            from.read_to_end(buffer)?;
+            to.write_all(buffer)?;
+            false
+        } else {
+            io::copy(&mut from, &mut to)?; // copy_file_range
+            false
+        };
+        own(&to, &meta)?;
+        rustix::fs::fchmod(&to, Mode::from_raw_mode(meta.mode() & 0o7777))?;
+        rustix::fs::futimens(&to, &timestamps(&meta))?;
+        Ok(cloned)
+    }
+}
+
+fn gather(
+    from: &Path,
+    to: &Path,
+    files: &mut Vec<Entry>,
+    directories: &mut Vec<(PathBuf, fs::Metadata)>,
+) -> io::Result<()> {
+    let meta = fs::symlink_metadata(from)?;
+    rustix::fs::chown(to, Some(Uid::from_raw(meta.uid())), Some(Gid::from_raw(meta.gid())))?;
+    directories.push((to.to_owned(), meta));
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let (source, target) = (entry.path(), to.join(&name));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            fs::create_dir(&target)?;
+            gather(&source, &target, files, directories)?;
+        } else if kind.is_symlink() {
+            let meta = entry.metadata()?;
+            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
+            let (uid, gid) = (Uid::from_raw(meta.uid()), Gid::from_raw(meta.gid()));
+            rustix::fs::chownat(rustix::fs::CWD, &target, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+        } else if kind.is_file() && !is_pid_file(&name) {
+            files.push(Entry { size: entry.metadata()?.len(), from: source, to: target });
+        }
+    }
+    Ok(())
+}
+
+fn is_pid_file(name: &OsStr) -> bool {
+    Path::new(name).extension().is_some_and(|e| e == "pid")
+}
+
+fn own(file: &File, meta: &fs::Metadata) -> io::Result<()> {
+    Ok(rustix::fs::fchown(file, Some(Uid::from_raw(meta.uid())), Some(Gid::from_raw(meta.gid())))?)
+}
+
+fn timestamps(meta: &fs::Metadata) -> rustix::fs::Timestamps {
+    rustix::fs::Timestamps {
+        last_access: rustix::fs::Timespec { tv_sec: meta.atime(), tv_nsec: meta.atime_nsec() },
+        last_modification: rustix::fs::Timespec { tv_sec: meta.mtime(), tv_nsec: meta.mtime_nsec() },
+    }
+}
+
+fn set_times(path: &Path, meta: &fs::Metadata) -> io::Result<()> {
+    let times = timestamps(meta);
+    Ok(rustix::fs::utimensat(rustix::fs::CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+/// Removes what an earlier, interrupted copy left.
+fn empty(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?; // does not follow links
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of one volume. No path leaves it: each part is opened below the last one, and no link is followed.
+pub(super) struct VolumeFiles {
+    root: OwnedFd,
+}
+
+impl VolumeFiles {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self { root: rustix::fs::open(root, flags, Mode::empty())? })
+    }
+
+    fn at(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        let mut here = self.root.try_clone()?;
+        let mut parts = parts(path)?.into_iter().peekable();
+        let through = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if parts.peek().is_none() {
+            // The volume itself, as a description of its own: reading a directory moves its position.
+            return Ok(rustix::fs::openat(&here, ".", through, Mode::empty())?);
+        }
+        while let Some(part) = parts.next() {
+            let flags = if parts.peek().is_some() { through } else { flags | OFlags::NOFOLLOW | OFlags::CLOEXEC };
+            here = rustix::fs::openat(here.as_fd(), part, flags, Mode::empty())?;
+        }
+        Ok(here)
+    }
+}
+
+fn parts(path: &str) -> io::Result<Vec<&OsStr>> {
+    let part = |c| match c {
+        Component::Normal(name) => Ok(name),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "the path leaves the volume"))
+        }
+    };
+    Path::new(path).components().map(part).collect()
+}
+
+impl DataFiles for VolumeFiles {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        File::from(self.at(path, OFlags::RDONLY)?).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    fn write_at(&self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        File::from(self.at(path, OFlags::WRONLY)?).write_all_at(bytes, offset)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let directory = rustix::fs::Dir::new(self.at(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?;
+        let mut names = Vec::new();
+        for entry in directory {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let parts = parts(path)?;
+        let Some((name, above)) = parts.split_last() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the volume itself cannot be removed"));
+        };
+        let above: PathBuf = above.iter().collect();
+        let directory = self.at(&above.to_string_lossy(), OFlags::RDONLY | OFlags::DIRECTORY)?;
+        match rustix::fs::unlinkat(&directory, *name, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        fs::create_dir_all(path.parent().expect("parent")).expect("directory");
+        fs::write(path, text).expect("file");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("mode");
+    }
+
+    #[test]
+    fn a_copy_has_the_same_files_modes_and_links_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        write(&from.join("17/docker/PG_VERSION"), "17", 0o600);
+        write(&from.join("17/docker/big"), &"x".repeat(600 * 1024), 0o640);
+        write(&from.join("17/docker/postmaster.pid"), "1", 0o600);
+        std::os::unix::fs::symlink("big", from.join("17/docker/link")).expect("link");
+        std::os::unix::net::UnixListener::bind(from.join("socket")).expect("socket");
+        fs::set_permissions(from.join("17/docker"), fs::Permissions::from_mode(0o700)).expect("mode");
+        write(&to.join("left/over"), "x", 0o600);
+
+        for _ in 0..2 {
+            let copied = copy_tree(&from, &to).expect("copied");
+            assert_eq!(copied.bytes, 600 * 1024 + 2);
+        }
+        let mode = |p: &str| fs::symlink_metadata(to.join(p)).expect(p).permissions().mode() & 0o7777;
+        assert_eq!((mode("17/docker"), mode("17/docker/PG_VERSION"), mode("17/docker/big")), (0o700, 0o600, 0o640));
+        assert_eq!(fs::read_link(to.join("17/docker/link")).expect("link"), Path::new("big"));
+        assert_eq!(fs::read(to.join("17/docker/big")).expect("big"), "x".repeat(600 * 1024).as_bytes());
+        for absent in ["left", "socket", "17/docker/postmaster.pid"] {
+            assert!(!to.join(absent).exists(), "{absent}");
+        }
+        let time = |p: &Path| fs::metadata(p.join("17/docker")).expect("meta").mtime();
+        assert_eq!(time(&from), time(&to));
+    }
+
+    #[test]
+    fn no_path_leaves_the_volume() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let volume = dir.path().join("volume");
+        write(&dir.path().join("outside/file"), "secret", 0o600);
+        write(&volume.join("inside/file"), "data", 0o600);
+        std::os::unix::fs::symlink("../outside", volume.join("link")).expect("link");
+        std::os::unix::fs::symlink("../../outside/file", volume.join("inside/link")).expect("link");
+        let files = VolumeFiles::open(&volume).expect("open");
+        for path in ["../outside/file", "/etc/hostname", "link/file", "inside/link", "inside/../../outside/file"] {
+            assert!(files.read(path).is_err(), "{path}");
+            assert!(files.write_at(path, 0, b"x").is_err(), "{path}");
+        }
+        assert_eq!(files.read("inside/file").expect("read"), b"data");
+        files.write_at("inside/file", 1, b"4").expect("write");
+        assert_eq!(files.read("inside/file").expect("read"), b"d4ta");
+        let mut names = files.list("").expect("list");
+        names.sort();
+        assert_eq!(names, ["inside", "link"]);
+        files.remove("inside/file").expect("remove");
+        files.remove("inside/file").expect("twice is fine");
+        files.remove("link").expect("the link itself");
+        assert!(dir.path().join("outside/file").exists());
+        assert!(files.remove("../outside/file").is_err() && files.remove("").is_err());
+    }
+}

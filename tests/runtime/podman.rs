@@ -1,0 +1,331 @@
+//! Real Podman: the contract, and what only a real one can show. Fails where there is no Podman.
+//!
+//! `FLUXDB_TEST_PODMAN_URL` names a socket; without it the runtime finds one or runs its own service.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fluxdb::config::PodmanConfig;
+use fluxdb::domain::host::{HostClass, HostInfo};
+use fluxdb::runtime::podman::PodmanRuntime;
+use fluxdb::runtime::{Attested, ContainerDetail, ContainerRuntime, RuntimeEvent, Seeded};
+use fluxdb_adapters::{Engine, Secret};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+
+use crate::contract;
+use crate::support::{Instance, Rig, free_port};
+
+/// A runtime of its own, whose service ends with it.
+struct Real {
+    runtime: PodmanRuntime,
+    owner: String,
+    host: HostInfo,
+    class: HostClass,
+    data: tempfile::TempDir,
+}
+
+impl Real {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let config = PodmanConfig { url: std::env::var("FLUXDB_TEST_PODMAN_URL").ok(), ..PodmanConfig::default() };
+        let owner = format!("test{:08x}", rand::random::<u32>());
+        let runtime = PodmanRuntime::connect(&config, &owner, data.path())
+            .await
+            .unwrap()
+            .with_helper(env!("CARGO_BIN_EXE_fluxdb").into());
+        let host = runtime.host().await.expect("these tests need Podman; scripts/test installs it");
+        let class = HostClass::of(&host);
+        Self { runtime, owner, host, class, data }
+    }
+
+    fn rig(&self) -> Rig<'_> {
+        Rig { runtime: &self.runtime, owner: &self.owner, class: self.class }
+    }
+}
+
+/// Runs a test and takes away what it made, whatever came of it.
+async fn with_podman(test: impl AsyncFnOnce(&Real)) {
+    let real = Real::new().await;
+    let outcome = AssertUnwindSafe(test(&real)).catch_unwind().await;
+    real.rig().sweep().await;
+    real.runtime.end_service().await;
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[tokio::test]
+async fn podman_keeps_the_contract() {
+    with_podman(async |real| {
+        contract::all(&real.rig()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_host_is_described_completely() {
+    with_podman(async |real| {
+        let host = &real.host;
+        assert!(host.local, "{host:?}");
+        let texts = [
+            &host.podman_version,
+            &host.socket,
+            &host.cgroup_manager,
+            &host.oci_runtime,
+            &host.storage_driver,
+            &host.graph_root,
+            &host.kernel,
+            &host.distribution,
+            &host.arch,
+        ];
+        assert!(texts.iter().all(|t| !t.is_empty()), "{host:?}");
+        assert!(
+            host.cpus > 0 && host.memory_bytes > 0 && host.storage_total_bytes > host.storage_free_bytes,
+            "{host:?}"
+        );
+    })
+    .await;
+}
+
+fn status(pid: i32, key: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    text.lines().find_map(|l| l.strip_prefix(key)).unwrap().trim_start_matches(':').trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_running_container_is_hardened_and_shows_no_secret() {
+    with_podman(async |real| {
+        let rig = real.rig();
+        let instance = rig.plan_with("postgresql", free_port(), "canary-System-1", "canary-User-1");
+        let spec = &instance.plan.spec;
+        rig.make(&instance).await;
+        real.runtime.start(&spec.name).await.unwrap();
+        ready(&instance, "canary-System-1").await;
+        let detail = real.runtime.inspect(&spec.name).await.unwrap().unwrap();
+        assert_eq!(status(detail.pid, "NoNewPrivs"), "1");
+        for set in ["CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"] {
+            assert_eq!(status(detail.pid, set), "0000000000000000", "{set}");
+        }
+        assert_ne!(status(detail.pid, "Uid").split_whitespace().next(), Some("0"));
+        // The root file system is read-only, the files are for the engine alone.
+        let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", detail.pid)).unwrap();
+        let root = mounts.lines().find(|l| l.split(' ').nth(1) == Some("/")).unwrap();
+        assert!(root.split(' ').nth(3).unwrap().split(',').any(|o| o == "ro"), "{root}");
+        let shown = [
+            format!("{detail:?}"),
+            String::from_utf8_lossy(&std::fs::read(format!("/proc/{}/cmdline", detail.pid)).unwrap()).into_owned(),
+            String::from_utf8_lossy(&std::fs::read(format!("/proc/{}/environ", detail.pid)).unwrap()).into_owned(),
+            real.runtime.logs(&spec.name, 1000).await.unwrap().join("\n"),
+        ];
+        for text in shown {
+            assert!(!text.contains("canary"), "a password is shown in {text}");
+        }
+        if real.class.enforces() {
+            let Attested::Read(limits) = real.runtime.attest(&detail).await.unwrap() else { panic!("unreadable") };
+            assert_eq!(limits.memory_bytes, spec.limits.memory_bytes);
+            assert_eq!(limits.cpu_quota_us, spec.limits.cpu_quota_us);
+            assert_eq!(limits.cpu_shares, spec.limits.cpu_shares);
+            assert_eq!(limits.pids, spec.limits.pids);
+        }
+        rig.purge(&instance).await;
+    })
+    .await;
+}
+
+/// Waits until the system account is let in.
+async fn ready(instance: &Instance, password: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match login(instance, password).await {
+            Ok(_) => return,
+            Err(error) if Instant::now() > deadline => panic!("{} is not ready: {error}", instance.record.engine),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Logs in as the system account; the system identifier where the engine has one.
+async fn login(instance: &Instance, password: &str) -> Result<String, String> {
+    let port = instance.record.port;
+    if instance.record.engine == "postgresql" {
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(port).user("postgres").password(password).dbname("postgres");
+        config.connect_timeout(Duration::from_secs(2));
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(|e| e.to_string())?;
+        let connection = tokio::spawn(connection);
+        let query = "SELECT system_identifier::text FROM pg_control_system()";
+        let row = client.query_one(query, &[]).await.map_err(|e| e.to_string())?;
+        connection.abort();
+        return Ok(row.get(0));
+    }
+    let builder = mysql_async::OptsBuilder::default()
+        .ip_or_hostname("127.0.0.1")
+        .tcp_port(port)
+        .user(Some("root"))
+        .pass(Some(password));
+    let connect = mysql_async::Conn::new(builder);
+    let mut connection = tokio::time::timeout(Duration::from_secs(2), connect)
+        .await
+        .map_err(|e| e.to_string())?
+        .map_err(|e| e.to_string())?;
+    use mysql_async::prelude::Queryable;
+    let _: Option<u8> = connection.query_first("SELECT 1").await.map_err(|e| e.to_string())?;
+    connection.disconnect().await.map_err(|e| e.to_string())?;
+    Ok(String::new())
+}
+
+async fn make_template(rig: &Rig<'_>, engine: &str) -> (Instance, String) {
+    let template = rig.plan_with(engine, free_port(), "template-Pa55", "nobody");
+    let name = &template.plan.spec.name;
+    rig.make(&template).await;
+    rig.runtime.start(name).await.unwrap();
+    ready(&template, "template-Pa55").await;
+    let identifier = login(&template, "template-Pa55").await.unwrap();
+    rig.runtime.stop(name, Duration::from_secs(30)).await.unwrap();
+    (template, identifier)
+}
+
+async fn a_copy_of_a_template_starts_as_its_own(engine: &'static str) {
+    with_podman(async |real| {
+    let rig = real.rig();
+    let (template, identifier) = make_template(&rig, engine).await;
+    let mut identifiers = vec![identifier];
+    for unique in [0x1122_3344_5566_7788, 0x0102_0304_0506_0708] {
+        let copy = rig.plan(engine, free_port());
+        let begun = Instant::now();
+        rig.make_volume(&copy).await;
+        let volume = begun.elapsed();
+        let seeded = rig.runtime.seed_volume(&template.volume, &copy.volume, engine, unique).await.unwrap();
+        let copied = begun.elapsed() - volume;
+        assert!(matches!(seeded, Seeded::Copied { bytes, .. } if bytes > 1 << 20), "{seeded:?}");
+        rig.make_container(&copy).await;
+        let made = begun.elapsed() - volume - copied;
+        rig.runtime.start(&copy.plan.spec.name).await.unwrap();
+        let started = begun.elapsed() - volume - copied - made;
+        ready(&copy, "template-Pa55").await;
+        println!(
+            "{engine}: {seeded:?}: volume {volume:?}, copy {copied:?}, create {made:?}, start {started:?}, ready {:?}",
+            begun.elapsed()
+        );
+        identifiers.push(login(&copy, "template-Pa55").await.unwrap());
+        let log = rig.runtime.logs(&copy.plan.spec.name, 1000).await.unwrap().join("\n");
+        assert!(!log.contains("was not properly shut down"), "the copy had to be recovered: {log}");
+        rig.runtime.stop(&copy.plan.spec.name, Duration::from_secs(30)).await.unwrap();
+        rig.runtime.start(&copy.plan.spec.name).await.unwrap();
+        ready(&copy, "template-Pa55").await;
+    }
+    if engine == "postgresql" {
+        assert_eq!(identifiers[1], 0x1122_3344_5566_7788_u64.to_string());
+        assert_eq!(identifiers[2], 0x0102_0304_0506_0708_u64.to_string());
+        assert_ne!(identifiers[0], identifiers[1]);
+    }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_postgresql_template_starts_with_its_own_identifier() {
+    a_copy_of_a_template_starts_as_its_own("postgresql").await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_mariadb_template_starts() {
+    a_copy_of_a_template_starts_as_its_own("mariadb").await;
+}
+
+#[tokio::test]
+async fn secrets_arrive_byte_for_byte() {
+    with_podman(async |real| {
+        let rig = real.rig();
+        let mut instance = rig.plan("redis", free_port());
+        // What JSON would quote.
+        let odd = "user default on nopass ~* &* +@all\n# p@ss\"w\\ord\n";
+        for (_, content) in &mut instance.plan.files {
+            *content = Secret::new(odd);
+        }
+        rig.make(&instance).await;
+        real.runtime.start(&instance.plan.spec.name).await.unwrap();
+        let detail: ContainerDetail = real.runtime.inspect(&instance.plan.spec.name).await.unwrap().unwrap();
+        let file = format!("/proc/{}/root/fluxdb/server.conf", detail.pid);
+        if real.host.rootless {
+            // The file belongs to a subordinate uid; that the server runs shows that it could be read.
+            assert!(!Path::new(&file).exists() || std::fs::read(&file).is_err());
+        } else {
+            use std::os::unix::fs::MetadataExt;
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), odd);
+            let meta = std::fs::metadata(&file).unwrap();
+            assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (999, 999, 0o400));
+        }
+        rig.purge(&instance).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_that_dies_is_started_again_and_events_go_on() {
+    with_podman(async |real| {
+        let (rig, runtime) = (real.rig(), &real.runtime);
+        let socket = real.data.path().join("podman.sock");
+        if !socket.exists() {
+            return; // a socket that the system keeps is not ours to kill
+        }
+        let mut events = runtime.events();
+        let _ = tokio::time::timeout(Duration::from_millis(500), events.next()).await;
+        let stream = tokio::net::UnixStream::connect(&socket).await.unwrap();
+        let pid = stream.peer_cred().unwrap().pid().unwrap();
+        drop(stream);
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while let Err(error) = runtime.ping().await {
+            assert_eq!(error.code, "podman_unavailable");
+            assert!(Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let lost = tokio::time::timeout(Duration::from_secs(20), async {
+            while let Some(event) = events.next().await {
+                if event == RuntimeEvent::Lost {
+                    return true;
+                }
+            }
+            false
+        });
+        assert!(lost.await.unwrap(), "the cut is told");
+        let instance = rig.plan("redis", free_port());
+        rig.make(&instance).await;
+        let seen = tokio::time::timeout(Duration::from_secs(20), events.next()).await.unwrap();
+        let created = RuntimeEvent::Container { instance: instance.record.id, action: "create".into() };
+        assert_eq!(seen, Some(created));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registry_that_is_away_is_an_error_although_podman_says_200() {
+    with_podman(async |real| {
+        let (progress, _lines) = mpsc::channel(16);
+        let error = real.runtime.pull_image("127.0.0.1:1/fluxdb/none:1", progress.clone()).await.unwrap_err();
+        assert_eq!(error.code, "registry_unreachable", "{error:?}");
+        let error = real.runtime.build_image("redis", "0", "localhost/x:0", progress).await.unwrap_err();
+        assert_eq!(error.code, "image_build_unsupported", "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn engines_without_templates_say_so_instead_of_copying() {
+    with_podman(async |real| {
+        let rig = real.rig();
+        let (one, two) = (rig.plan("redis", free_port()), rig.plan("redis", free_port()));
+        rig.make_volume(&one).await;
+        rig.make_volume(&two).await;
+        assert!(fluxdb_adapters::find("redis").is_some_and(|e: &dyn Engine| e.seed().is_none()));
+        real.runtime.seed_volume(&one.volume, &two.volume, "redis", 1).await.unwrap_err();
+        let error = real.runtime.seed_volume("fluxdb-none", &two.volume, "postgresql", 1).await.unwrap_err();
+        assert_eq!(error.code, "volume_missing");
+    })
+    .await;
+}
