@@ -92,6 +92,16 @@ fn data_dir(version: &str) -> String {
     format!("/var/lib/postgresql/{version}/docker")
 }
 
+/// Checksums and UTF-8; a password from everyone from the first moment on (the default trusts all local connections).
+fn initdb_arguments(version: &str) -> String {
+    let mut arguments = vec!["--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8"];
+    if version.parse::<u32>().is_ok_and(|major| major >= 15) {
+        arguments.push("--locale-provider=libc"); // not known before 15
+    }
+    arguments.extend(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]);
+    arguments.join(" ")
+}
+
 impl Engine for Postgresql {
     fn facts(&self) -> &'static Facts {
         &FACTS
@@ -134,11 +144,7 @@ impl Engine for Postgresql {
                 ("POSTGRES_USER", cx.system.username.clone()),
                 ("POSTGRES_PASSWORD_FILE", format!("{FILES_DIR}/{SYSTEM_PASSWORD_FILE}")),
                 ("PGDATA", data_dir(cx.version.id)),
-                (
-                    "POSTGRES_INITDB_ARGS",
-                    "--data-checksums --encoding=UTF8 --locale-provider=libc --locale=C.UTF-8 --auth-local=scram-sha-256 --auth-host=scram-sha-256"
-                        .into(),
-                ),
+                ("POSTGRES_INITDB_ARGS", initdb_arguments(cx.version.id)),
             ],
             files,
         })

@@ -1,0 +1,130 @@
+//! From the request to the first authenticated query, against a plain `podman run` of the same image, in turn.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fluxdb::wire::live::LiveWire;
+use fluxdb::wire::{Target, Wire};
+use fluxdb_adapters::{Account, Engine, Protocol, Secret};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::daemon::Daemon;
+use crate::http::Client;
+use crate::stats::{median, ms};
+
+const PASSWORD: &str = "Bench0Password1";
+const DEADLINE: Duration = Duration::from_secs(60);
+
+pub async fn run(rounds: usize, engines: &[String]) {
+    let daemon = Daemon::start(0).await;
+    let mut client = Client::connect(&daemon).await;
+    println!("| engine | plain `podman run` | fluxdb | ratio | accepted after |");
+    println!("|---|---|---|---|---|");
+    for id in engines {
+        let engine = fluxdb_adapters::find(id).unwrap();
+        // The image is there for both; the template is made once, by this first create.
+        let image = ours(&mut client, engine, 0).await.image;
+        let (mut plain, mut quick, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 1..=rounds {
+            plain.push(plain_run(engine, &image).await);
+            let made = ours(&mut client, engine, round).await;
+            quick.push(made.ready);
+            accepted.push(made.accepted);
+        }
+        let (p, q) = (median(&plain), median(&quick));
+        println!(
+            "| {id} | {} | {} | {:.2} | {} |",
+            ms(p),
+            ms(q),
+            q.as_secs_f64() / p.as_secs_f64(),
+            ms(median(&accepted))
+        );
+    }
+}
+
+struct Made {
+    image: String,
+    accepted: Duration,
+    ready: Duration,
+}
+
+async fn ours(client: &mut Client, engine: &dyn Engine, round: usize) -> Made {
+    let facts = engine.facts();
+    let body = json!({ "name": format!("bench-{}-{round}", facts.id), "engine": facts.id, "password": PASSWORD, "sku": "B1ms" });
+    let started = Instant::now();
+    let (status, answer) = client.send(Method::POST, "/databases", &body.to_string()).await;
+    let accepted = started.elapsed();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(status, 202, "{answer}");
+    let instance = &answer["instance"];
+    let id = instance["id"].as_str().unwrap().to_owned();
+    let target = Target {
+        protocol: facts.protocol,
+        host: "127.0.0.1".into(),
+        port: u16::try_from(instance["endpoint"]["port"].as_u64().unwrap()).unwrap(),
+        account: Account { username: instance["username"].as_str().unwrap().into(), password: Secret::new(PASSWORD) },
+        database: instance["database"].as_str().map(Into::into),
+    };
+    first_query(engine, &target, started).await;
+    let ready = started.elapsed();
+    // The operation ends a moment later: limits are read back.
+    let operation = answer["operation"]["id"].as_str().unwrap().to_owned();
+    loop {
+        let (_, op) = client.send(Method::GET, &format!("/operations/{operation}"), "").await;
+        let op: Value = serde_json::from_slice(&op).unwrap();
+        match op["state"].as_str().unwrap() {
+            "succeeded" => break,
+            "failed" | "cancelled" => panic!("{op:#}"),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    let (_, shown) = client.send(Method::GET, &format!("/databases/{id}"), "").await;
+    let shown: Value = serde_json::from_slice(&shown).unwrap();
+    let (status, gone) = client.send(Method::DELETE, &format!("/databases/{id}?wait=60"), "").await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&gone));
+    Made { image: shown["image"]["reference"].as_str().unwrap().to_owned(), accepted, ready }
+}
+
+/// What somebody types who has no fluxdb: the password by the image's own environment, a volume, a published port.
+async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
+    let facts = engine.facts();
+    let name = format!("fluxdb-bench-plain-{}", facts.id);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (user, environment, arguments): (&str, &[&str], &[&str]) = match facts.protocol {
+        Protocol::Postgres => ("postgres", &["POSTGRES_PASSWORD"], &[]),
+        Protocol::Mysql => ("root", &["MARIADB_ROOT_PASSWORD"], &[]),
+        Protocol::Resp => ("default", &[], &["--requirepass", PASSWORD]),
+    };
+    let mut command = Command::new("podman");
+    command.args(["run", "-d", "--pull=never", "--label=fluxdb.test=1", "--name", &name]);
+    command.arg("-v").arg(format!("{name}:{}", facts.volume_path));
+    command.arg("-p").arg(format!("127.0.0.1:{port}:{}", facts.port().number));
+    for variable in environment {
+        command.arg("-e").arg(format!("{variable}={PASSWORD}"));
+    }
+    command.arg(image).args(arguments).stdout(Stdio::null());
+    let started = Instant::now();
+    assert!(command.status().unwrap().success());
+    let target = Target {
+        protocol: facts.protocol,
+        host: "127.0.0.1".into(),
+        port,
+        account: Account { username: user.into(), password: Secret::new(PASSWORD) },
+        database: None,
+    };
+    first_query(engine, &target, started).await;
+    let took = started.elapsed();
+    for arguments in [vec!["rm", "-f", "-t", "10", &name], vec!["volume", "rm", "-f", &name]] {
+        assert!(Command::new("podman").args(arguments).stdout(Stdio::null()).status().unwrap().success());
+    }
+    took
+}
+
+/// Asks every 5 ms, the same way for both.
+async fn first_query(engine: &dyn Engine, target: &Target, started: Instant) {
+    while LiveWire.run(target, &[engine.ping()], Duration::from_secs(2)).await.is_err() {
+        assert!(started.elapsed() < DEADLINE, "{} did not answer", engine.facts().id);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

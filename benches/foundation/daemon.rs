@@ -1,0 +1,104 @@
+//! The real daemon on a directory of its own, with as many stopped instances in its store as asked.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fluxdb::domain::InstanceId;
+use fluxdb::domain::instance::{Desired, Grant, InstanceRecord};
+use fluxdb::store::{Store, instances};
+
+pub struct Daemon {
+    pub address: SocketAddr,
+    pub token: String,
+    pub ids: Vec<InstanceId>,
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+pub fn record(n: usize, desired: Desired) -> InstanceRecord {
+    let now = jiff::Timestamp::now();
+    InstanceRecord {
+        id: InstanceId::generate(),
+        name: format!("bench-{n}"),
+        engine: "postgresql".into(),
+        version: "17".into(),
+        image_reference: "localhost/fluxdb/postgresql:17".into(),
+        image_digest: "sha256:0".into(),
+        sku: "B1ls".into(),
+        size: Grant { vcpu: 1, memory_mib: 512, storage_gib: 8 },
+        project: "default".into(),
+        region: "local".into(),
+        labels: [("team".to_owned(), format!("t{}", n % 7))].into(),
+        desired,
+        revision: 1,
+        username: "admin".into(),
+        database: Some("defaultdb".into()),
+        host_ip: "127.0.0.1".into(),
+        port: 30_000 + u16::try_from(n).unwrap(),
+        seeded_from: None,
+        initialized_at: Some(now),
+        deletion_protection: false,
+        last_error: None,
+        created_at: now,
+        updated_at: now,
+        row_version: 1,
+    }
+}
+
+impl Daemon {
+    pub async fn start(stopped: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ids = Vec::new();
+        {
+            let store = Store::open(&dir.path().join(fluxdb::daemon::STATE_FILE), 1).unwrap();
+            let records: Vec<_> = (0..stopped).map(|n| record(n, Desired::Stopped)).collect();
+            ids.extend(records.iter().map(|r| r.id));
+            store.write(move |tx| records.iter().try_for_each(|r| instances::insert(tx, r))).await.unwrap();
+        }
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let log = std::fs::File::create(dir.path().join("daemon.log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_fluxdb"))
+            .args(["serve", "--listen", &address.to_string(), "--data-dir"])
+            .arg(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut daemon = Self { address, token: String::new(), ids, child, dir };
+        let started = Instant::now();
+        loop {
+            if let Ok(token) = std::fs::read_to_string(daemon.dir.path().join("admin.token"))
+                && tokio::net::TcpStream::connect(address).await.is_ok()
+            {
+                daemon.token = token.trim().to_owned();
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "the daemon did not start:\n{}", daemon.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        daemon
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("daemon.log")).unwrap_or_default()
+    }
+
+    /// Resident memory in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
+}
