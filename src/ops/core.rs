@@ -47,8 +47,10 @@ pub struct Core {
     pub shutdown: CancellationToken,
     /// Everything that runs in the background.
     pub tasks: TaskTracker,
-    /// One image is pulled or built, one template made, at a time: two would fight over disk and CPU.
+    /// One image is pulled or built at a time: two would fight over disk and CPU.
     pub(super) image_lock: tokio::sync::Mutex<()>,
+    /// One template is made or discarded at a time; the one that waited finds it made.
+    pub(super) template_lock: tokio::sync::Mutex<()>,
     host: RwLock<Option<Arc<HostInfo>>>,
     cancels: Mutex<HashMap<OperationId, CancellationToken>>,
 }
@@ -76,6 +78,7 @@ impl Core {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
             image_lock: tokio::sync::Mutex::new(()),
+            template_lock: tokio::sync::Mutex::new(()),
             host: RwLock::new(None),
             cancels: Mutex::new(HashMap::new()),
         }

@@ -63,7 +63,7 @@ async fn find_or_make(core: &Core, record: &InstanceRecord) -> Result<TemplateRo
     if let Some(row) = find(core, record).await? {
         return Ok(row);
     }
-    let _one_at_a_time = core.image_lock.lock().await;
+    let _one_at_a_time = core.template_lock.lock().await;
     if let Some(row) = find(core, record).await? {
         return Ok(row);
     }
@@ -172,6 +172,8 @@ pub fn id_of(owner: &str, volume: &str) -> Option<InstanceId> {
 /// # Errors
 /// `Unavailable` while the runtime is away.
 pub async fn discard_unfinished(core: &Core) -> Result<()> {
+    // A request may already be making one: that one is not left over.
+    let _one_at_a_time = core.template_lock.lock().await;
     for row in core.store.read(templates::all).await? {
         if !row.ready {
             info!(template = %row.id, "discarding a template that was never finished");
