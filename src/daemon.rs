@@ -1,22 +1,104 @@
 //! The daemon: puts the parts together, resumes what a crash or shutdown left open, serves, and ends in order.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::app::App;
+use crate::app::{App, tokens};
 use crate::config::Config;
 use crate::domain::Result;
 use crate::ops::{Core, drive, template};
 use crate::runtime::ContainerRuntime;
+use crate::runtime::podman::PodmanRuntime;
 use crate::store::{Store, instances, meta, operations};
 use crate::vault::Vault;
 use crate::wire::Wire;
+use crate::wire::live::LiveWire;
 use crate::workers::{housekeeping, reconcile};
 
 /// Name of the state file in the data directory.
 pub const STATE_FILE: &str = "fluxdb.sqlite";
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps the daemon from starting: configuration, state, address in use.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let data_dir = config.data.dir.clone();
+    let store = Store::open(&data_dir.join(STATE_FILE), config.data.readers)?;
+    let vault = Vault::open(&store, &data_dir, config.data.master_key_file.as_deref()).await?;
+    let owner = installation(&store).await?;
+    // Before anything is touched: a second daemon on the same state must not get further than this.
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; does fluxdb run already?", config.server.listen))?;
+    let runtime = Arc::new(PodmanRuntime::connect(&config.podman, &owner, &data_dir).await?);
+    let app = open(store, runtime, Arc::new(LiveWire), vault, config, owner).await?;
+    announce(tokens::ensure_admin_token(&app.core.store, &app.core.vault, &data_dir).await?);
+    info!(listen = %listener.local_addr()?, installation = %app.core.owner, version = env!("CARGO_PKG_VERSION"), "fluxdb is up");
+    start_workers(&app);
+    let core = app.core.clone();
+    let mut server = tokio::spawn(crate::http::serve(app, listener, core.shutdown.clone()));
+    tokio::select! {
+        signal = wait_for_signal() => signal?,
+        ended = &mut server => {
+            core.shutdown.cancel();
+            return ended.context("the HTTP server ended by itself");
+        }
+    }
+    info!("shutting down: what runs is parked in the journal and resumed at the next start");
+    let grace = Duration::from_secs(core.config.server.shutdown_secs);
+    core.shutdown.cancel();
+    core.tasks.close();
+    if tokio::time::timeout(grace, core.tasks.wait()).await.is_err() {
+        warn!("some work did not stop within {grace:?}; the journal resumes it at the next start");
+    }
+    match tokio::time::timeout(grace, server).await {
+        Ok(ended) => ended.context("the HTTP server ended badly"),
+        Err(_) => {
+            warn!("some requests did not end within {grace:?}");
+            Ok(())
+        }
+    }
+}
+
+/// Says where the first token is; shows it once, and only to a person.
+#[expect(
+    clippy::print_stderr,
+    reason = "the operator's own terminal at the first start; a log is no place for a token"
+)]
+fn announce(token: tokens::AdminToken) {
+    match token {
+        tokens::AdminToken::Made { path, token } => {
+            if std::io::stderr().is_terminal() {
+                eprintln!("First administrator token (shown once): {}", token.expose());
+            }
+            info!("the first administrator token is in {}", path.display());
+        }
+        tokens::AdminToken::Kept { .. } => {}
+        tokens::AdminToken::FileGone { path } => {
+            warn!(
+                "{} is gone; the local command line needs FLUXDB_TOKEN, or `fluxdb token reset-admin`",
+                path.display()
+            );
+        }
+    }
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
 
 /// Puts the parts together and reads the state. Nothing runs in the background yet; tests start here.
 ///
