@@ -4,14 +4,14 @@
 # build_layer ENGINE VERSION REFERENCE
 # The recipe, the sources and the caches are mounted on directories that the base has anyway, so that neither the mirror's
 # name nor any litter ends up in the image. What is mounted is not part of Podman's layer cache key, hence no --layers.
-# --foreground keeps everything in one process group, so that whoever started the build can end it.
+# --foreground keeps everything in one process group, so that whoever started the build can end it; TMPDIR, in one place.
 # chroot isolation needs no OCI runtime and no cgroup, so it builds where containers themselves cannot run yet.
 build_layer() {
   local engine=$1 version=$2 reference=$3
   mkdir -p "$cache/apt/$suite/archives/partial" "$cache/apt/$suite/lists/partial"
   mkdir "$work/recipe"
   cp -r "$images/common/." "$images/$engine/." "$work/sources.list" "$work/apt.conf" "$work/recipe/"
-  timeout --foreground 900 "${podman[@]}" build --quiet --layers=false --force-rm --pull=never --isolation=chroot --network=host \
+  TMPDIR=$work timeout --foreground 900 "${podman[@]}" build --quiet --layers=false --force-rm --pull=never --isolation=chroot --network=host \
     --security-opt label=disable \
     --volume "$work/recipe:/mnt:ro" \
     --volume "$cache/apt/$suite/archives:/var/cache/apt/archives" \
