@@ -58,6 +58,17 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the daemon in the foreground
+    #[command(
+        after_help = "Examples:\n  fluxdb serve\n  fluxdb serve --listen 127.0.0.1:7620 --data-dir ./data\n  fluxdb serve --log-format json --log-filter fluxdb=debug"
+    )]
+    Serve(super::serve::ServeArgs),
+    /// Print the OpenAPI document of the HTTP API
+    #[command(after_help = "Examples:\n  fluxdb openapi > openapi.json")]
+    Openapi,
+    /// Copies and edits files of volumes, in the user namespace of rootless Podman; the daemon starts it
+    #[command(name = "__volume-helper", hide = true)]
+    VolumeHelper,
     /// Make a database server
     #[command(
         after_help = "Examples:\n  fluxdb create demo --engine postgresql\n  fluxdb create shop --engine mariadb --sku D2s --storage 100 --label team=web --protect\n  printf %s \"$PW\" | fluxdb create cache --engine valkey --password-stdin\n  fluxdb create demo --engine postgresql --dry-run"

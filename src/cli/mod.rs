@@ -18,6 +18,7 @@ pub mod instances;
 pub mod local;
 pub mod operations;
 pub mod output;
+pub mod serve;
 pub mod session;
 
 use args::{Cli, Command};
@@ -27,6 +28,9 @@ use session::Session;
 /// The whole program: what `main` calls.
 pub fn main() -> ExitCode {
     let cli = Cli::parse(); // ends with 2 (usage) by itself
+    if matches!(cli.command, Command::VolumeHelper) {
+        return crate::runtime::podman::helper::helper_main();
+    }
     let session = Session::new(cli.global);
     match run(&session, cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,6 +67,9 @@ fn run(session: &Session, command: Command) -> Result {
         Command::Enable(args) => local::enable(session, &args),
         Command::Disable => local::disable(session),
         Command::Completions { shell } => completions(shell),
+        Command::Serve(args) => serve::serve(session, &args),
+        Command::Openapi => Ok(std::io::stdout().lock().write_all(crate::http::openapi::document().as_bytes())?),
+        Command::VolumeHelper => Ok(()), // `main` has it: it needs no session
     }
 }
 

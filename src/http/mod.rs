@@ -6,7 +6,7 @@ mod docs;
 mod extract;
 mod idempotency;
 mod middleware;
-mod openapi;
+pub mod openapi;
 mod problem;
 mod router;
 mod routes;
