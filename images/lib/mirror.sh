@@ -6,7 +6,7 @@ host_repository() {
   command -v apt-get > /dev/null || return 0
   # shellcheck disable=SC2016 # apt fills in $(LABEL) and $(REPO_URI)
   apt-get indextargets --format '$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2> /dev/null \
-    | awk -F'|' -v want="$1" '$1 == want { print $2; exit }'
+    | awk -F'|' -v want="$1" '$1 == want && !found++ { print $2 }'
 }
 
 # package_sources SUITE: sources.list lines for SUITE, its updates and security fixes included.

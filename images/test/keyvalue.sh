@@ -44,7 +44,7 @@ check_engine() {
   remove plain
 }
 
-refuses_strangers() { inside files "$name-cli" ping | grep -q NOAUTH; }
+refuses_strangers() { inside files "$name-cli" ping | grep NOAUTH > /dev/null; }
 files_private() {
   eventually 10 ready files
   put files

@@ -72,7 +72,7 @@ dumps() {
   # shellcheck disable=SC2016 # for the container's shell
   inside scripts sh -c 'export MYSQL_PWD=$(cat /run/password); mariadb -u root -e "CREATE DATABASE copy" &&
     mariadb-dump -u root --single-transaction my_app | mariadb -u root copy &&
-    mariadb -u root -NBe "SELECT sum(n) FROM first" copy' | grep -qx 3
+    mariadb -u root -NBe "SELECT sum(n) FROM first" copy' | grep -x 3 > /dev/null
 }
 hashed() {
   local hash

@@ -64,16 +64,16 @@ dumps() {
   # shellcheck disable=SC2016 # for the container's shell
   inside scripts sh -c 'export PGPASSWORD=$(cat /run/password); createdb -h 127.0.0.1 -U admin -w copy &&
     pg_dump -h 127.0.0.1 -U admin -w -Fc app | pg_restore -h 127.0.0.1 -U admin -w -d copy &&
-    psql -h 127.0.0.1 -U admin -d copy -XtAqwc "SELECT sum(n) FROM first"' | grep -qx 3
+    psql -h 127.0.0.1 -U admin -d copy -XtAqwc "SELECT sum(n) FROM first"' | grep -x 3 > /dev/null
 }
 no_password() {
   start nopw --volume "$(volume_of nopw):$volume" --tmpfs /run/postgresql:size=4m,mode=0700,U
   eventually 10 nopw_ended
-  logs nopw 2>&1 | grep -q POSTGRES_PASSWORD
+  logs nopw 2>&1 | grep POSTGRES_PASSWORD > /dev/null
 }
 nopw_ended() { same 'exited 1' "$(state nopw)"; }
 ensure_initdb() {
   start ensure --volume "$(volume_of ensure):$volume" "${run_options[@]}" -- docker-ensure-initdb.sh
   same 0 "$(pod wait "$run-ensure")"
-  logs ensure 2>&1 | grep -q 'cluster is ready'
+  logs ensure 2>&1 | grep 'cluster is ready' > /dev/null
 }

@@ -11,7 +11,7 @@ all_parts() {
 rust_test_files() {
   local dir package path
   for dir in . adapters; do
-    package=$(sed -n 's/^name = "\(.*\)"/\1/p' "$project/$dir/Cargo.toml" | head -n 1)
+    package=$(awk -F'"' '/^name = / && !found++ { print $2 }' "$project/$dir/Cargo.toml")
     for path in "$project/$dir"/tests/*.rs "$project/$dir"/tests/*/main.rs; do
       [ -e "$path" ] || continue
       path=${path%/main.rs}
@@ -21,7 +21,7 @@ rust_test_files() {
 }
 
 # rust: all of the Rust tests at once; not listed, since it is the sum of others.
-is_part() { [ "$1" = rust ] || all_parts | grep -qx -- "$1"; }
+is_part() { [ "$1" = rust ] || all_parts | grep -x -- "$1" > /dev/null; }
 
 # prepare_for_parts PART...: Podman and images are there before any Rust test wants them.
 prepare_for_parts() {
@@ -54,7 +54,7 @@ run_part() {
     rust) run_cargo test --workspace --locked --no-fail-fast ;;
     images) part_images ;;
     up) part_up ;;
-    *) run_cargo test --locked --no-fail-fast --package "$(rust_test_files | awk -v t="$1" '$2 == t { print $1; exit }')" --test "$1" ;;
+    *) run_cargo test --locked --no-fail-fast --package "$(rust_test_files | awk -v t="$1" '$2 == t && !found++ { print $1 }')" --test "$1" ;;
   esac
 }
 
@@ -76,8 +76,7 @@ part_lint() {
 
 check_shell() {
   local files
-  mapfile -t files < <(git -C "$project" ls-files -co --exclude-standard -- '*.sh' 'scripts/*' '.ci/*' \
-    | while read -r file; do if head -n 2 "$project/$file" | grep -qE '^#!.*sh$|shellcheck shell='; then echo "$project/$file"; fi; done)
+  mapfile -t files < <(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*sh$|^# shellcheck shell=')
   shellcheck -x "${files[@]}"
 }
 

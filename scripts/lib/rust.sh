@@ -1,7 +1,7 @@
 # A Rust toolchain that is new enough to build the project: the one that is there, or rustup's.
 # shellcheck shell=bash disable=SC2154 # project: set by all.sh
 
-wanted_rust() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$project/Cargo.toml" | head -n 1; }
+wanted_rust() { awk -F'"' '/^rust-version = / && !found++ { print $2 }' "$project/Cargo.toml"; }
 cargo_version() { cargo --version 2> /dev/null | awk '{ print $2 }'; }
 rust_is_recent() { have cargo && version_at_least "$(cargo_version)" "$(wanted_rust)"; }
 
