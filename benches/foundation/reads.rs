@@ -15,7 +15,7 @@ pub async fn run() {
     println!("| read, {CLIENTS} clients | requests | p50 | p99 | bytes |");
     println!("|---|---|---|---|---|");
     let ids: Vec<String> = daemon.ids.iter().map(|id| format!("/databases/{id}")).collect();
-    row(&daemon, "GET /databases/{id}", 500, |n| ids[n * 37 % ids.len()].clone()).await;
+    row(&daemon, "GET /databases/{id}", 500, move |n| ids[n * 37 % ids.len()].clone()).await;
     row(&daemon, "GET /databases (a page of 100)", 200, |_| "/databases".into()).await;
     row(&daemon, "GET /databases?limit=1000 (all)", 100, |_| "/databases?limit=1000".into()).await;
     row(&daemon, "GET /operations", 200, |_| "/operations".into()).await;

@@ -5,12 +5,17 @@ use std::time::{Duration, Instant};
 
 use fluxdb::config::Config;
 use fluxdb::daemon;
+use fluxdb::domain::container::{self, LABEL_SPEC, plan};
+use fluxdb::domain::host::HostClass;
 use fluxdb::domain::instance::{Desired, Observed};
+use fluxdb::runtime::ContainerRuntime;
 use fluxdb::runtime::fake::FakeRuntime;
 use fluxdb::store::{Store, instances};
 use fluxdb::vault::Vault;
 use fluxdb::wire::fake::FakeWire;
 use fluxdb::workers::reconcile::Reconciler;
+
+use fluxdb_adapters::Secret;
 
 use crate::daemon::record;
 use crate::stats::{median, ms};
@@ -25,8 +30,19 @@ pub async fn run() {
         store.write(move |tx| records.iter().try_for_each(|r| instances::insert(tx, r))).await.unwrap();
     }
     let runtime = FakeRuntime::with_images();
+    let class = HostClass::of(&runtime.host().await.unwrap());
     for record in &records {
-        runtime.add_running_container(&owner, record.id, &format!("r{}-x", record.revision));
+        let password = || Secret::new("bench");
+        let cx = record.cx(password(), password()).unwrap();
+        let mut plan = plan(&owner, record, &cx, class).unwrap();
+        plan.spec.labels.insert(LABEL_SPEC.into(), format!("r{}-x", record.revision));
+        let labels = container::labels(&owner, record.id);
+        runtime.create_volume(&plan.spec.volume, &labels, 999, 999).await.unwrap();
+        for (name, content) in &plan.files {
+            runtime.put_secret(name, content).await.unwrap();
+        }
+        runtime.create(&plan.spec).await.unwrap();
+        runtime.start(&plan.spec.name).await.unwrap();
     }
     let wire = Arc::new(FakeWire::new(runtime.clone()));
     let mut config = Config::default();
