@@ -110,5 +110,14 @@ stop_daemon() {
   under_systemd || rm -f "$(pid_file)"
 }
 
+# stop_podman_service: the one that the daemon started for itself, which outlives it for the next one.
+stop_podman_service() {
+  local pid
+  for pid in $(pgrep -u "$user" -f "podman system service .*unix://$data/podman.sock" || true); do
+    say "stopping its Podman service (process $pid)"
+    kill "$pid" 2> /dev/null || true
+  done
+}
+
 # fluxdb ARGUMENT...: the command line, as the user whose daemon it talks to.
 fluxdb() { FLUXDB_DATA_DIR=$data FLUXDB_LISTEN=$listen as_user "$user" "$binary" "$@"; }

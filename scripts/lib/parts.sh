@@ -27,7 +27,7 @@ is_part() { [ "$1" = rust ] || all_parts | grep -x -- "$1" > /dev/null; }
 prepare_for_parts() {
   is_root || die "the tests use rootful and rootless Podman: run them as root"
   # shellcheck disable=SC2046 # one word a package
-  install_packages $(host_packages) git shellcheck postgresql-client
+  install_packages $(host_packages) shellcheck $(have git || echo git) $(have psql || echo postgresql-client)
   "$project/scripts/prepare-host"
   find_rust
   if needs_images "$@"; then prepare_images; fi
@@ -114,6 +114,7 @@ part_up() {
   local name=fluxdb-test-$$ data=/var/lib/fluxdb/test-$$ up first second
   export FLUXDB_BIN_DIR=/var/lib/fluxdb/test-bin-$$
   up=("$project/scripts/up" --name "$name" --port 17620 --data-dir "$data" --binary "$CARGO_TARGET_DIR/debug/fluxdb")
+  user_volumes > "$logs/volumes"
   own_check 'the program builds' quiet cargo build --locked
   own_check 'scripts/up ends' up_to_file "$logs/first"
   first=$(tail -n 1 "$logs/first")
@@ -142,8 +143,12 @@ psql_fails() { ! timeout 20 psql -XtAqw -d "$1" <<< 'SELECT 1;' > /dev/null 2>&1
 # remove_up NAME DATA: the instance, the daemon and everything that they made.
 remove_up() {
   # shellcheck disable=SC2034 # for the functions of daemon.sh
-  local user=fluxdb binary=$FLUXDB_BIN_DIR/fluxdb data=$2 listen=127.0.0.1:17620
+  local user=fluxdb binary=$FLUXDB_BIN_DIR/fluxdb data=$2 listen=127.0.0.1:17620 volume
+  fluxdb update "$1" --no-protect > /dev/null 2>&1 || true
   fluxdb delete "$1" --yes --wait > /dev/null 2>&1 || warn "$1 could not be deleted"
-  quiet "$project/scripts/down" --port 17620 --data-dir "$data" || true
+  quiet "$project/scripts/down" --all --port 17620 --data-dir "$data" || true
+  for volume in $(comm -13 "$logs/volumes" <(user_volumes)); do as_user fluxdb podman volume rm "$volume" > /dev/null || true; done
   rm -rf "$data" "$FLUXDB_BIN_DIR"
 }
+
+user_volumes() { as_user fluxdb podman volume ls --quiet --filter label=fluxdb.owner 2> /dev/null | sort; }
