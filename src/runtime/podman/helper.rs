@@ -10,7 +10,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
-use super::copy::{self, Copied};
+use super::copy::Copied;
+use super::seed::{self, Unseeded};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__volume-helper";
@@ -25,6 +26,7 @@ enum Order {
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Seeded { bytes: u64, reflinked: bool },
+    Unfit(String),
     Failed(String),
 }
 
@@ -34,9 +36,10 @@ pub fn helper_main() -> ExitCode {
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { return ExitCode::FAILURE };
         let answer = match serde_json::from_str(&line) {
-            Ok(Order::Seed { from, to, engine, unique }) => match copy::seed(&from, &to, &engine, unique) {
+            Ok(Order::Seed { from, to, engine, unique }) => match seed::seed(&from, &to, &engine, unique, complain) {
                 Ok(Copied { bytes, reflinked }) => Answer::Seeded { bytes, reflinked },
-                Err(why) => Answer::Failed(why),
+                Err(Unseeded::Unfit(why)) => Answer::Unfit(why),
+                Err(Unseeded::Failed(why)) => Answer::Failed(why),
             },
             Err(error) => Answer::Failed(format!("not understood: {error}")),
         };
@@ -47,6 +50,11 @@ pub fn helper_main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// The daemon's stderr is ours.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}"); // nobody is left to tell that nobody listens
 }
 
 /// The daemon's end of it; started at the first order and again after it died.
@@ -69,20 +77,22 @@ impl Helper {
         Self { program, running: Mutex::new(None) }
     }
 
-    /// As [`copy::seed`], over there. One order at a time.
-    pub(super) async fn seed(&self, from: PathBuf, to: PathBuf, engine: &str, unique: u64) -> Result<Copied, String> {
+    /// As [`seed::seed`], over there. One order at a time.
+    pub(super) async fn seed(&self, from: PathBuf, to: PathBuf, engine: &str, unique: u64) -> Result<Copied, Unseeded> {
+        let failed = |what: &str, e: std::io::Error| Unseeded::Failed(format!("the volume helper {what}: {e}"));
         let order = Order::Seed { from, to, engine: engine.to_owned(), unique };
         let mut slot = self.running.lock().await;
         // Taken out, so that a caller who gives up half-way leaves no helper whose next answer is to an old order.
         let mut running = match slot.take().and_then(Running::if_alive) {
             Some(running) => running,
-            None => self.start().map_err(|e| format!("the volume helper does not start: {e}"))?,
+            None => self.start().map_err(|e| failed("does not start", e))?,
         };
-        let answer = running.ask(&order).await.map_err(|e| format!("the volume helper died: {e}"))?;
+        let answer = running.ask(&order).await.map_err(|e| failed("died", e))?;
         *slot = Some(running);
         match answer {
             Answer::Seeded { bytes, reflinked } => Ok(Copied { bytes, reflinked }),
-            Answer::Failed(why) => Err(why),
+            Answer::Unfit(why) => Err(Unseeded::Unfit(why)),
+            Answer::Failed(why) => Err(Unseeded::Failed(why)),
         }
     }
 

@@ -36,11 +36,13 @@ mod copy;
 mod create;
 mod events;
 mod fault;
+mod files;
 pub mod helper;
 mod host;
 mod images;
 mod inspect;
 mod raw;
+mod seed;
 mod service;
 mod volumes;
 

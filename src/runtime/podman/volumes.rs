@@ -8,9 +8,9 @@ use podman_api::opts::{VolumeCreateOpts, VolumeListFilter, VolumeListOpts};
 use serde::Deserialize;
 
 use super::PodmanRuntime;
-use super::copy;
 use super::fault::{Fault, bounded};
 use super::raw::{Body, escape};
+use super::seed::{self, Unseeded};
 use crate::domain::container::LABEL_OWNER;
 use crate::domain::{Error, Result};
 use crate::runtime::{Seeded, errors};
@@ -104,13 +104,16 @@ impl PodmanRuntime {
             if place.rootless {
                 self.helper.seed(source, target, engine, unique).await
             } else {
-                let work = move || copy::seed(&source, &target, engine, unique);
-                tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(e.to_string()))
+                let work = move || seed::seed(&source, &target, engine, unique, |text| tracing::warn!("{text}"));
+                tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Unseeded::Failed(e.to_string())))
             }
         });
         match copied.await {
             Ok(Ok(copied)) => Ok(Seeded::Copied { bytes: copied.bytes, reflinked: copied.reflinked }),
-            Ok(Err(why)) => Err(Error::internal(format!("the template {from} could not be copied: {why}"))),
+            Ok(Err(Unseeded::Unfit(why))) => Ok(Seeded::Unsupported(why)),
+            Ok(Err(Unseeded::Failed(why))) => {
+                Err(Error::internal(format!("the template {from} could not be copied: {why}")))
+            }
             Err(_) => Err(self.error(Fault::TimedOut("copying a template", SEED_LIMIT))),
         }
     }
