@@ -208,6 +208,9 @@ async fn a_copy_of_a_template_starts_as_its_own(engine: &'static str) {
     let (template, identifier) = make_template(&rig, engine).await;
     let mut identifiers = vec![identifier];
     for unique in [0x1122_3344_5566_7788, 0x0102_0304_0506_0708] {
+        if identifiers.len() == 2 {
+            spare_is_ready(real, &template).await;
+        }
         let copy = rig.plan(engine, free_port());
         let begun = Instant::now();
         rig.make_volume(&copy).await;
