@@ -43,6 +43,8 @@ mod images;
 mod inspect;
 mod raw;
 mod seed;
+#[cfg(test)]
+mod served;
 mod service;
 mod volumes;
 
