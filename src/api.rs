@@ -629,6 +629,17 @@ pub struct Token {
     pub created_at: String,
 }
 
+/// A permission as it is spelled; says so in the OpenAPI document.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub enum PermissionName {
+    /// See everything but passwords.
+    #[serde(rename = "databases:read")]
+    Read,
+    /// Change everything; implies read.
+    #[serde(rename = "databases:write")]
+    Write,
+}
+
 /// Asks for a token.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -637,6 +648,7 @@ pub struct CreateToken {
     #[schema(min_length = 1, max_length = 63)]
     pub name: String,
     /// `databases:read`, `databases:write`; at least one.
+    #[schema(value_type = Vec<PermissionName>, min_items = 1)]
     pub permissions: Vec<String>,
     /// Projects to limit it to; all when absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

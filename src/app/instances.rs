@@ -44,6 +44,7 @@ pub struct InstanceQuery {
     /// Part of the name.
     pub q: Option<String>,
     /// `created_at` (default), `-created_at`, `name`, `-name`.
+    #[param(pattern = "^-?(created_at|name)$")]
     pub sort: Option<String>,
     /// Instances on the page, 1 to 1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]

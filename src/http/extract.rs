@@ -208,6 +208,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             // A tag that we never gave matches nothing, and a weak one never matches: no row has version 0.
             Some(tag) if !text.starts_with("W/") => Ok(Self(Some(tag.parse().unwrap_or(0)))),
             Some(_) => Ok(Self(Some(0))),
+            // An empty list of tags is a list of which none matches.
+            None if text.is_empty() => Ok(Self(Some(0))),
             None => {
                 Err(bad_header(&header::IF_MATCH, "one entity tag in double quotes, as an ETag header gave it, or *"))
             }
@@ -310,6 +312,7 @@ mod tests {
         assert_eq!(read("*").await.unwrap(), None);
         assert_eq!(read("W/\"7\"").await.unwrap(), Some(0));
         assert_eq!(read("\"x\"").await.unwrap(), Some(0));
+        assert_eq!(read("").await.unwrap(), Some(0));
         assert!(read("7").await.is_err());
         assert!(read("\"1\", \"2\"").await.is_err());
     }
