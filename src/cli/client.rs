@@ -161,6 +161,11 @@ impl Client {
         Err(answer(response).err().unwrap_or_else(|| CliError::failed("the daemon answered what was not asked")))
     }
 
+    /// Whether the token crosses a network without TLS.
+    pub fn exposes_token(&self) -> bool {
+        self.token.is_some() && self.root.starts_with("http://") && !host_of(&self.root).is_some_and(is_loopback)
+    }
+
     /// Address of the daemon.
     pub fn address(&self) -> &str {
         &self.root

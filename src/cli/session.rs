@@ -49,6 +49,14 @@ impl Session {
     /// # Errors
     /// A configuration or address that cannot be so.
     pub fn client(&self) -> Result<Client> {
+        let client = self.new_client()?;
+        if client.exposes_token() {
+            self.out.remark(format!("warning: the token is sent to {} without TLS", client.address()));
+        }
+        Ok(client)
+    }
+
+    fn new_client(&self) -> Result<Client> {
         let url = self.global.url.as_deref();
         if url.is_some() && self.env.contains_key("FLUXDB_TOKEN") {
             return Client::new(url, &self.env, "", "".as_ref()); // nothing of this machine is needed
