@@ -100,7 +100,10 @@ fn arguments(text: &str) -> Vec<String> {
 }
 
 fn calls<'a>(text: &'a str, function: &'a str) -> impl Iterator<Item = Vec<String>> + 'a {
-    let whole = |at: &usize| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'); // not CliError::new
+    let whole = |at: &usize| {
+        !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_') // not CliError::new
+        && !text[..*at].ends_with("io::")
+    };
     text.match_indices(function)
         .filter(move |(at, _)| whole(at))
         .map(move |(at, _)| arguments(&text[at + function.len()..]))
