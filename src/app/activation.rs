@@ -1,8 +1,10 @@
-//! Whether the module is enabled: kept in the state, so that the loader's hooks work without a daemon.
+//! What the operator changes in the state itself, without a daemon: whether the module is enabled, a lost token.
 
+use crate::app::tokens;
 use crate::config::DataConfig;
 use crate::domain::{Error, Result};
 use crate::store::{Store, meta};
+use crate::vault::Vault;
 
 /// Prepares the state (directory, migrations) and notes whether the module is enabled. Answers whether it was before;
 /// an installation without a note is enabled. The second time nothing changes.
@@ -19,6 +21,16 @@ pub async fn set_enabled(data: &DataConfig, enabled: bool) -> Result<bool> {
             Ok(was.is_none_or(|v| v != "false"))
         })
         .await
+}
+
+/// Replaces the local administrator's token and its file.
+///
+/// # Errors
+/// What store and vault say; `admin_token_file`.
+pub async fn reset_admin_token(data: &DataConfig) -> Result<()> {
+    let store = Store::open(&data.state_file(), 1)?;
+    let vault = Vault::open(&store, &data.dir, data.master_key_file.as_deref()).await?;
+    tokens::reset_admin_token(&store, &vault, &data.dir).await.map(drop)
 }
 
 /// Makes the data directory for its owner alone. One that is there is fine.

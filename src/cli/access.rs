@@ -27,6 +27,7 @@ pub fn token(session: &Session, command: &TokenCommand) -> Result {
         }
         TokenCommand::List => list(session),
         TokenCommand::Delete { name } => delete(session, name),
+        TokenCommand::ResetAdmin => super::local::reset_admin(session),
     }
 }
 

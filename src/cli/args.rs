@@ -497,6 +497,11 @@ pub enum TokenCommand {
         /// Its name or id
         name: String,
     },
+    /// Make a new local administrator token; the old one stops working
+    #[command(
+        after_help = "Works on the state in the data directory, for when admin.token was lost. Restart a daemon that runs: it\nmay know the old token for some minutes yet.\n\nExamples:\n  fluxdb token reset-admin"
+    )]
+    ResetAdmin,
 }
 
 /// `fluxdb audit`

@@ -55,6 +55,20 @@ pub fn disable(session: &Session) -> Result {
     Ok(())
 }
 
+/// `fluxdb token reset-admin`: on the state itself, for whoever may write it.
+///
+/// # Errors
+/// There is no state, or it cannot be written.
+pub fn reset_admin(session: &Session) -> Result {
+    let data = session.config(&[])?.config.data;
+    if !data.state_file().exists() {
+        return Err(CliError::new(Exit::NotFound, format!("There is no state in {}.", data.dir.display()))
+            .note("Say where it is with --data-dir, or start a daemon: its first start makes a token."));
+    }
+    block_on(activation::reset_admin_token(&data))??;
+    session.out.line(format!("There is a new administrator token in {}.", data.admin_token_file().display()))
+}
+
 /// Runs apt-get as root or through `sudo -n`, with its output on standard error.
 fn install_podman(session: &Session) -> Result {
     if !std::path::Path::new("/usr/bin/apt-get").exists() {

@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::exit::{CliError, Result};
+use super::output::Rows;
 use super::session::Session;
+use crate::config::{Loaded, keys};
 use crate::{daemon, telemetry};
 
 /// Threads for what blocks (argon2, files): each costs memory, and the daemon is to stay small.
@@ -24,6 +26,9 @@ pub struct ServeArgs {
     /// What to log, such as `info` or `fluxdb=debug`
     #[arg(long, value_name = "FILTER")]
     pub log_filter: Option<String>,
+    /// Read the configuration, say where each setting came from, and end
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -37,6 +42,9 @@ pub fn serve(session: &Session, args: &ServeArgs) -> Result {
         ("--log-format", "log.format", args.log_format.clone()),
         ("--log-filter", "log.filter", args.log_filter.clone()),
     ])?;
+    if args.check {
+        return check(session, &loaded);
+    }
     telemetry::init(&loaded.config.log).map_err(|e| CliError::failed(format!("{e:#}")))?;
     if let Some(file) = &loaded.file {
         tracing::info!("configuration read from {}", file.display());
@@ -47,4 +55,21 @@ pub fn serve(session: &Session, args: &ServeArgs) -> Result {
         .enable_all()
         .build()?;
     threads.block_on(daemon::run(loaded.config)).map_err(|e| CliError::failed(format!("{e:#}")))
+}
+
+/// Every setting as it would be used, and where it came from.
+fn check(session: &Session, loaded: &Loaded) -> Result {
+    let table = toml::Table::try_from(&loaded.config).map_err(|e| CliError::failed(e.to_string()))?;
+    if session.out.json {
+        return session.out.value(&super::client::json(&loaded.config)?);
+    }
+    let mut rows = Rows::new(&["setting", "value", "from"]);
+    for key in keys::all() {
+        let mut parts = key.path.split('.');
+        let first = parts.next().and_then(|part| table.get(part));
+        let Some(value) = parts.fold(first, |value, part| value.and_then(|v| v.get(part))) else { continue };
+        let from = loaded.sources.get(&key.path).map_or_else(|| "default".to_owned(), ToString::to_string);
+        rows.push([key.path, value.to_string(), from]);
+    }
+    session.out.table(&rows)
 }
