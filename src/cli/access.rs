@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, TokenCommand};
 use super::client::{self, Change, typed};
 use super::exit::{CliError, Exit, Result};
-use super::output::{Rows, age};
+use super::output::{Rows, age, when};
 use super::session::Session;
 use crate::api::{AuditEntry, CreateToken, CreatedToken, Token};
 use crate::app::Permission;
@@ -39,7 +39,7 @@ fn create(session: &Session, request: &CreateToken) -> Result {
         return session.out.value(&answer.body);
     }
     let created: CreatedToken = typed(answer.body)?;
-    let until = created.token.expires_at.map(|at| format!(" until {at}")).unwrap_or_default();
+    let until = created.token.expires_at.map(|at| format!(" until {}", when(&at))).unwrap_or_default();
     session.out.remark(format!(
         "Token {} may {}{until}. It is shown this once:",
         created.token.name,
@@ -58,7 +58,7 @@ fn list(session: &Session) -> Result {
                 t.name,
                 t.permissions.join(" "),
                 if t.projects.is_empty() { "all".into() } else { t.projects.join(" ") },
-                t.expires_at.unwrap_or_else(|| "never".into()),
+                t.expires_at.map_or_else(|| "never".into(), |at| when(&at)),
                 t.last_used_at.map_or("never".into(), |at| format!("{} ago", age(&at))),
                 age(&t.created_at),
                 t.id.to_string(),
@@ -109,7 +109,7 @@ pub fn audit(session: &Session, args: &AuditArgs) -> Result {
                 a.params.to_string()
             };
             rows.push([
-                a.at,
+                when(&a.at),
                 a.actor,
                 a.ip,
                 a.route,

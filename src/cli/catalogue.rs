@@ -72,10 +72,19 @@ fn engine_detail(session: &Session, e: EngineView) -> Result {
 pub fn skus(session: &Session) -> Result {
     let items = session.client()?.all("/skus")?;
     let table = |items: Vec<_>| {
-        let mut rows = Rows::new(&["sku", "series", "vcpu", "memory", "storage", "room", "limits on this host"]);
+        let mut rows = Rows::new(&[
+            "sku",
+            "series",
+            "vcpu",
+            "memory",
+            "storage",
+            "room",
+            "limits on this host",
+            "why there is no room",
+        ]);
         for item in items {
             let s: SkuView = typed(item)?;
-            let room = if s.available { "yes".to_owned() } else { s.reason.unwrap_or_else(|| "no".to_owned()) };
+            let room = if s.available { "yes" } else { "no" }.to_owned();
             let limits = if s.enforced { limits(&s.limits) } else { "not enforced (fluxdb doctor)".into() };
             rows.push([
                 s.id,
@@ -85,6 +94,7 @@ pub fn skus(session: &Session) -> Result {
                 format!("{} GiB", s.storage_gib),
                 room,
                 limits,
+                s.reason.unwrap_or_default(),
             ]);
         }
         Ok(rows)

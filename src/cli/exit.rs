@@ -102,14 +102,15 @@ impl CliError {
                 .note("That is not an answer of fluxdb; is the address right (--url, FLUXDB_URL)?");
         };
         let mut error = Self::new(Exit::of_status(status), problem.detail.clone());
-        for field in &problem.errors {
-            let place = flag_of(&field.pointer);
-            // A single field is often the whole detail already.
-            if !(problem.errors.len() == 1 && problem.detail == format!("{}: {}", field.pointer, field.detail)) {
-                error.notes.push(format!("{place}: {}", field.detail));
-            } else {
-                error.message = format!("{place}: {}", field.detail);
+        let places: Vec<_> = problem.errors.iter().map(|f| format!("{}: {}", flag_of(&f.pointer), f.detail)).collect();
+        match places.as_slice() {
+            // The detail says the same with pointers; people know the flags.
+            [one] if problem.code == "invalid_request" => error.message.clone_from(one),
+            several if problem.code == "invalid_request" && !several.is_empty() => {
+                error.message = "This cannot be so:".into();
+                error.notes = places;
             }
+            _ => {}
         }
         if let Some(id) = problem.operation_id {
             error
@@ -231,7 +232,7 @@ mod tests {
         assert_eq!(error.exit, Exit::Usage);
         assert_eq!(
             error.to_string(),
-            "2 things are wrong.\n  --storage: too small\n  --label: no spaces\n  code invalid_request, request r1"
+            "This cannot be so:\n  --storage: too small\n  --label: no spaces\n  code invalid_request, request r1"
         );
     }
 

@@ -26,9 +26,7 @@ pub fn status(session: &Session) -> Result {
         ("Daemon", format!("fluxdb {} at {}", status.version, client.address())),
         ("Module", format!("{} ({}){}", status.name, status.module, if status.enabled { "" } else { ", disabled" })),
         ("Up for", duration(status.uptime_secs as f64)),
-    ])?;
-    session.out.pairs(&[("Status", status.status.clone())])?;
-    session.out.pairs(&[
+        ("Status", status.status.clone()),
         ("Podman", if status.podman_reachable { "answers" } else { "does not answer (fluxdb doctor)" }.into()),
         ("Instances", if counts.is_empty() { "none".into() } else { counts.join(", ") }),
     ])?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::args::{ListArgs, NameArg, UrlArgs};
 use super::client::typed;
 use super::exit::Result;
-use super::output::{Rows, age, mib};
+use super::output::{Rows, age, mib, when};
 use super::session::Session;
 use crate::api::{ConnectionString, Instance};
 use crate::domain::host::HostLimits;
@@ -72,9 +72,13 @@ pub fn show(session: &Session, args: &NameArg) -> Result {
         _ if i.limits.enforced => format!("enforced: {}", limits(&i.limits.effective)),
         _ => format!("asked: {}", limits(&i.limits.asked)),
     };
-    session.out.pairs(&[("Name", i.name), ("Id", i.id.to_string()), ("Project", i.project), ("Region", i.region)])?;
-    session.out.pairs(&[("State", i.state.as_str().to_owned()), ("Health", word(&i.health))])?;
     session.out.pairs(&[
+        ("Name", i.name),
+        ("Id", i.id.to_string()),
+        ("Project", i.project),
+        ("Region", i.region),
+        ("State", i.state.as_str().to_owned()),
+        ("Health", word(&i.health)),
         ("Wanted", word(&i.desired)),
         ("Badges", i.badges.join(" ")),
         ("Last error", i.last_error.map(|e| format!("{} ({})", e.detail, e.code)).unwrap_or_default()),
@@ -100,8 +104,8 @@ pub fn show(session: &Session, args: &NameArg) -> Result {
         ("URL", i.endpoint.uri_masked),
         ("Labels", labels.join(" ")),
         ("Protected", if i.deletion_protection { "yes".into() } else { "no".into() }),
-        ("Created", i.created_at),
-        ("Changed", i.updated_at),
+        ("Created", when(&i.created_at)),
+        ("Changed", when(&i.updated_at)),
     ])
 }
 

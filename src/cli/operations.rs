@@ -7,7 +7,7 @@ use super::args::{EventsArgs, OperationsCommand, WaitArgs};
 use super::client::{self, Change, Client, typed};
 use super::exit::{CliError, Exit, Result};
 use super::follow::follow;
-use super::output::{Rows, age, lasted};
+use super::output::{Rows, age, lasted, when};
 use super::session::Session;
 use crate::api::{Accepted, Event, Operation};
 use crate::domain::operation::OperationState;
@@ -75,14 +75,20 @@ fn show(session: &Session, id: &str) -> Result {
         return session.out.value(&answer.body);
     }
     let o: Operation = typed(answer.body)?;
-    session.out.pairs(&[("Id", o.id.to_string()), ("Kind", o.kind.as_str().into()), ("By", o.created_by)])?;
-    session.out.pairs(&[("State", o.state.as_str().into()), ("Phase", o.phase)])?;
     session.out.pairs(&[
+        ("Id", o.id.to_string()),
+        ("Kind", o.kind.as_str().into()),
+        ("By", o.created_by),
+        ("State", o.state.as_str().into()),
+        ("Phase", o.phase),
         ("Instance", o.instance_id.map(|id| id.to_string()).unwrap_or_default()),
         ("Error", o.error.map(|e| format!("{} ({})", e.detail, e.code)).unwrap_or_default()),
-        ("Created", o.created_at.clone()),
-        ("Deadline", o.deadline_at),
-        ("Ended", o.ended_at.map(|end| format!("{end} ({})", lasted(&o.created_at, &end))).unwrap_or_default()),
+        ("Created", when(&o.created_at)),
+        ("Deadline", when(&o.deadline_at)),
+        (
+            "Ended",
+            o.ended_at.map(|end| format!("{} ({})", when(&end), lasted(&o.created_at, &end))).unwrap_or_default(),
+        ),
         ("Can be cancelled", if o.cancellable { "yes" } else { "no" }.into()),
     ])?;
     let mut rows = Rows::new(&["step", "state", "took", "detail"]);
@@ -167,7 +173,7 @@ fn print_event(session: &Session, data: &str, only: Option<&str>) -> Result {
     let thing = event.operation_id.map(|id| id.to_string()).or(instance).unwrap_or_default();
     let state = session.out.paint(&event.state);
     session.out.line(
-        super::output::clean(&format!("{}  {:<9}  {thing}  ", event.at, event.kind))
+        super::output::clean(&format!("{}  {:<9}  {thing}  ", when(&event.at), event.kind))
             + &state
             + "  "
             + &super::output::clean(&event.detail),

@@ -172,6 +172,11 @@ pub fn age(at: &str) -> String {
     }
 }
 
+/// A time of the API to the second.
+pub fn when(at: &str) -> String {
+    at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |at| format!("{at:.0}"))
+}
+
 /// Time between two instants of the API, `0.4 s`, `1 min 5 s`; empty when one is no time.
 pub fn lasted(from: &str, to: &str) -> String {
     match (from.parse::<Timestamp>(), to.parse::<Timestamp>()) {
@@ -241,6 +246,7 @@ mod tests {
         assert_eq!(duration(65.0), "1 min 5 s");
         assert_eq!(duration(90_000.0), "1 d 1 h");
         assert_eq!(lasted("2026-01-01T00:00:00Z", "2026-01-01T00:00:01.5Z"), "1.5 s");
+        assert_eq!(when("2026-11-20T21:06:52.731261904Z"), "2026-11-20T21:06:52Z");
         assert_eq!(lasted("x", "y"), "");
         assert_eq!((mib(512), mib(2048), mib(1536)), ("512 MiB".into(), "2 GiB".into(), "1536 MiB".into()));
     }

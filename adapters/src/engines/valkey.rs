@@ -4,7 +4,7 @@ use super::redis::{BASE, Resp};
 use crate::{Facts, LocalImage, Version};
 
 pub(crate) static ENGINE: Resp =
-    Resp { facts: &FACTS, server: "valkey-server", cli: "valkey-cli", password_env: "VALKEYCLI_AUTH" };
+    Resp { facts: &FACTS, server: "valkey-server", cli: "valkey-cli", password_env: "REDISCLI_AUTH" };
 
 static FACTS: Facts = Facts {
     id: "valkey",
