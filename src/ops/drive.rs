@@ -2,7 +2,8 @@
 //!
 //! A step is noted before it runs and after. A step that was begun and not ended is run again, so every step may be
 //! repeated. The note that a step ended is written together with the note that the next one began: one transaction
-//! a step, and a crash between the two only means one repetition.
+//! a step, and a crash between the two only means one repetition. These notes do not wait for the disk: what must
+//! survive a power cut (the intent, the first ready, the end) is written with a wait, and takes them along.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -195,7 +196,7 @@ impl Op {
         let id = self.record.id;
         self.core
             .store
-            .write(move |tx| {
+            .write_soon(move |tx| {
                 if let Some((before, detail)) = ended {
                     operations::set_step(tx, id, before, StepState::Succeeded, &detail)?;
                 }
@@ -208,7 +209,7 @@ impl Op {
 
     async fn note(&self, ordinal: u32, state: StepState, detail: &str) -> Result<()> {
         let (id, detail) = (self.record.id, detail.to_owned());
-        self.core.store.write(move |tx| operations::set_step(tx, id, ordinal, state, &detail)).await
+        self.core.store.write_soon(move |tx| operations::set_step(tx, id, ordinal, state, &detail)).await
     }
 
     /// Where a pull or build reports to; written to the journal at most twice a second, until it is dropped.
@@ -223,7 +224,7 @@ impl Op {
                 let (id, text) = (record.id, last.text.clone());
                 let progress = Progress { current: last.current, max: last.max, unit: "steps".into() };
                 core.announce_operation(&record, OperationState::Running.as_str(), &text);
-                let written = core.store.write(move |tx| operations::set_progress(tx, id, &text, &progress)).await;
+                let written = core.store.write_soon(move |tx| operations::set_progress(tx, id, &text, &progress)).await;
                 if let Err(e) = written {
                     warn!(operation.id = %id, error = %e.story(), "could not write progress");
                 }

@@ -75,6 +75,20 @@ impl Store {
         self.inner.writer.run(f).await
     }
 
+    /// As [`Store::write`], but the disk is not waited for: a crash of the daemon loses nothing, a power cut may lose it
+    /// together with everything after it, never before. Every later [`Store::write`] puts it on the disk too. For notes
+    /// whose loss only means that something is done once more.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_soon<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        self.inner.writer.run_synced(false, f).await
+    }
+
     /// Runs `f` on a reading connection, in one snapshot.
     ///
     /// # Errors

@@ -59,10 +59,27 @@ impl Lane {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
+        self.run_synced(true, f).await
+    }
+
+    /// As [`Lane::run`]; without `sync` the commit is in the log, but the disk is not waited for.
+    pub(super) async fn run_synced<T, F>(&self, sync: bool, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let behavior = self.behavior;
         let job: Job = Box::new(move |connection| {
-            let result = catch_unwind(AssertUnwindSafe(|| transaction(connection, behavior, f)));
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                if !sync {
+                    connection.pragma_update(None, "synchronous", "NORMAL")?;
+                }
+                transaction(connection, behavior, f)
+            }));
+            // Outside of what may panic: the next one must wait for the disk again.
+            let restored = if sync { Ok(()) } else { connection.pragma_update(None, "synchronous", "FULL") };
+            let result = result.map(|done| done.and_then(|value| restored.map(|()| value).map_err(Error::from)));
             // Whoever asked may be gone; the work is done all the same.
             let _gone = answer.send(result.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
         });
