@@ -4,7 +4,7 @@
 all_parts() {
   printf '%s\n' lint unit
   rust_test_files | sed 's/^\S* //'
-  printf '%s\n' images up
+  printf '%s\n' properties images up
 }
 
 # rust_test_files: lines PACKAGE TEST for every file of integration tests.
@@ -27,7 +27,7 @@ is_part() { [ "$1" = rust ] || all_parts | grep -x -- "$1" > /dev/null; }
 prepare_for_parts() {
   is_root || die "the tests use rootful and rootless Podman: run them as root"
   # shellcheck disable=SC2046 # one word a package
-  install_packages $(host_packages) shellcheck $(have git || echo git) $(have psql || echo postgresql-client)
+  install_packages $(host_packages) shellcheck $(have git || echo git) $(have psql || echo postgresql-client) python3-venv
   "$project/scripts/prepare-host"
   find_rust
   if needs_images "$@"; then prepare_images; fi
@@ -35,7 +35,7 @@ prepare_for_parts() {
 
 needs_images() {
   local part
-  for part; do case $part in lint | unit) ;; *) return 0 ;; esac; done
+  for part; do case $part in lint | unit | properties) ;; *) return 0 ;; esac; done
   return 1
 }
 
@@ -52,6 +52,7 @@ run_part() {
     lint) part_lint ;;
     unit) run_cargo test --workspace --locked --lib --bins ;;
     rust) run_cargo test --workspace --locked --no-fail-fast ;;
+    properties) part_properties ;;
     images) part_images ;;
     up) part_up ;;
     *) run_cargo test --locked --no-fail-fast --package "$(rust_test_files | awk -v t="$1" '$2 == t && !found++ { print $1 }')" --test "$1" ;;
@@ -94,6 +95,13 @@ part_deny() {
   # The list of known weaknesses has to be fetched; where it cannot be, that is no fault of the project.
   grep -q 'failed to fetch advisory database' "$logs/quiet" || return 1
   warn "the advisory database cannot be reached: known weaknesses were not looked for"
+}
+
+# What the OpenAPI document promises, tried with made-up requests.
+part_properties() {
+  local code=0
+  timeout 1200 bash "$project/tests/schemathesis/run.sh" < /dev/null 2>&1 | tee "$logs/properties" || code=${PIPESTATUS[0]}
+  count_line "$logs/properties" "$code"
 }
 
 # The images on real Podman, rootful and as an ordinary user.
