@@ -4,7 +4,6 @@ use crate::app::tokens;
 use crate::config::DataConfig;
 use crate::domain::{Error, Result};
 use crate::store::{Store, meta};
-use crate::vault::Vault;
 
 /// Prepares the state (directory, migrations) and notes whether the module is enabled. Answers whether it was before;
 /// an installation without a note is enabled. The second time nothing changes.
@@ -26,11 +25,11 @@ pub async fn set_enabled(data: &DataConfig, enabled: bool) -> Result<bool> {
 /// Replaces the local administrator's token and its file.
 ///
 /// # Errors
-/// What store and vault say; `admin_token_file`.
+/// What the store says; `admin_token_file`.
 pub async fn reset_admin_token(data: &DataConfig) -> Result<()> {
     let store = Store::open(&data.state_file(), 1)?;
-    let vault = Vault::open(&store, &data.dir, data.master_key_file.as_deref()).await?;
-    tokens::reset_admin_token(&store, &vault, &data.dir).await.map(drop)
+    // Without the master key: the operator's shell seldom has the service's environment and credentials.
+    tokens::reset_admin_token(&store, &data.dir).await.map(drop)
 }
 
 /// Makes the data directory for its owner alone. One that is there is fine.

@@ -13,8 +13,8 @@ use crate::domain::error::FieldError;
 use crate::domain::{Error, ErrorKind, Result, TokenId};
 use crate::store::tokens::TokenRow;
 use crate::store::{self, Connection, Store};
-use crate::vault::Vault;
 use crate::vault::files::{hex, write_private};
+use crate::vault::{Hasher, Vault};
 
 /// Name of the first administrator's token.
 pub const ADMIN: &str = "admin";
@@ -47,7 +47,8 @@ pub async fn create_token(store: &Store, vault: &Vault, caller: &Caller, request
     }
     let now = Timestamp::now();
     let expires_at = request.expires_in_days.map(|days| now + SignedDuration::from_hours(24 * i64::from(days)));
-    let (row, secret) = mint(vault, request.name, request.permissions, request.projects, now, expires_at).await?;
+    let (row, secret) =
+        mint(vault.hasher(), request.name, request.permissions, request.projects, now, expires_at).await?;
     let token = row.token.clone();
     let caller = caller.clone();
     store
@@ -130,23 +131,24 @@ pub enum AdminToken {
 pub async fn ensure_admin_token(store: &Store, vault: &Vault, data_dir: &Path) -> Result<AdminToken> {
     let path = data_dir.join(ADMIN_FILE);
     if store.read(store::tokens::all).await?.is_empty() {
-        let token = replace_admin(store, vault, &path, "fluxdb serve").await?;
+        let token = replace_admin(store, vault.hasher(), &path, "fluxdb serve").await?;
         return Ok(AdminToken::Made { path, token });
     }
     Ok(if path.exists() { AdminToken::Kept { path } } else { AdminToken::FileGone { path } })
 }
 
-/// Replaces the token `admin` by a new one, which is answered and written to the file. For the operator of the host.
+/// Replaces the token `admin` by a new one, which is answered and written to the file. For the operator of the host:
+/// it needs the state file but neither master key nor daemon. A daemon that runs takes notice within seconds.
 ///
 /// # Errors
 /// As [`ensure_admin_token`].
-pub async fn reset_admin_token(store: &Store, vault: &Vault, data_dir: &Path) -> Result<Secret> {
-    replace_admin(store, vault, &data_dir.join(ADMIN_FILE), "fluxdb token reset-admin").await
+pub async fn reset_admin_token(store: &Store, data_dir: &Path) -> Result<Secret> {
+    replace_admin(store, &Hasher::default(), &data_dir.join(ADMIN_FILE), "fluxdb token reset-admin").await
 }
 
-async fn replace_admin(store: &Store, vault: &Vault, path: &Path, route: &'static str) -> Result<Secret> {
+async fn replace_admin(store: &Store, hasher: &Hasher, path: &Path, route: &'static str) -> Result<Secret> {
     let permissions = vec![Permission::Read.as_str().to_owned(), Permission::Write.as_str().to_owned()];
-    let (row, secret) = mint(vault, ADMIN.to_owned(), permissions, Vec::new(), Timestamp::now(), None).await?;
+    let (row, secret) = mint(hasher, ADMIN.to_owned(), permissions, Vec::new(), Timestamp::now(), None).await?;
     // The file first: after a crash in between there is no row yet, and the next start does it all again.
     write_private(path, &format!("{}\n", secret.expose())).map_err(|e| {
         Error::new(
@@ -196,7 +198,7 @@ pub(super) fn split(token: &str) -> Option<(&str, &str)> {
 }
 
 async fn mint(
-    vault: &Vault,
+    hasher: &Hasher,
     name: String,
     permissions: Vec<String>,
     projects: Vec<String>,
@@ -211,7 +213,7 @@ async fn mint(
         (0..SECRET_LENGTH).map(|_| char::from(SECRET_ALPHABET[rng.random_range(0..SECRET_ALPHABET.len())])).collect()
     };
     let text = Secret::new(format!("{PREFIX}_{lookup}_{secret}"));
-    let hash = vault.hash_password(&Secret::new(secret)).await?;
+    let hash = hasher.hash_password(&Secret::new(secret)).await?;
     let token = Token {
         id: TokenId::generate(),
         name,

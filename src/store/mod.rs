@@ -12,6 +12,7 @@ mod columns;
 pub mod credentials;
 pub mod idempotency;
 pub mod instances;
+pub mod lock;
 pub mod meta;
 pub mod migrate;
 mod open;

@@ -1,7 +1,13 @@
 //! argon2id with memory that goes back to the operating system.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+
+use fluxdb_adapters::Secret;
+use tokio::sync::Semaphore;
 
 use crate::domain::{Error, Result};
 
@@ -16,8 +22,60 @@ const SALT_BYTES: usize = 16;
 pub(crate) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LWtub3dzLWl0$\
                                  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Hashes that are computed at a time; each takes 19 MiB while it lasts.
+const HASHES_AT_A_TIME: usize = 2;
+
+/// Hashes passwords on blocking threads, few at a time. Needs no master key.
+pub struct Hasher {
+    turns: Arc<Semaphore>,
+    hashes: AtomicU64,
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(HASHES_AT_A_TIME)), hashes: AtomicU64::new(0) }
+    }
+}
+
+impl Hasher {
+    /// As [`super::Vault::hash_password`].
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub async fn hash_password(&self, password: &Secret) -> Result<String> {
+        let password = password.clone();
+        self.on_thread(move || hash(password.expose().as_bytes())).await
+    }
+
+    /// As [`super::Vault::verify_password`].
+    ///
+    /// # Errors
+    /// `Internal` for a hash that cannot be read.
+    pub async fn verify_password(&self, password: &Secret, hash: &str) -> Result<bool> {
+        let (password, hash) = (password.clone(), hash.to_owned());
+        self.on_thread(move || verify(password.expose().as_bytes(), &hash)).await
+    }
+
+    /// How many were computed so far.
+    pub(super) fn count(&self) -> u64 {
+        self.hashes.load(Ordering::Relaxed)
+    }
+
+    async fn on_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(Error::internal)?;
+        self.hashes.fetch_add(1, Ordering::Relaxed);
+        // The turn ends with the work, also when the caller has gone away meanwhile.
+        let work = move || {
+            let result = work();
+            drop(turn);
+            result
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    }
+}
+
 /// PHC string of the password under a fresh salt.
-pub(crate) fn hash(password: &[u8]) -> Result<String> {
+fn hash(password: &[u8]) -> Result<String> {
     let mut salt = [0_u8; SALT_BYTES];
     rand::fill(&mut salt);
     let output = compute(password, &salt, PARAMS)?;
@@ -32,7 +90,7 @@ pub(crate) fn hash(password: &[u8]) -> Result<String> {
 }
 
 /// Whether the password belongs to the hash; compared in constant time.
-pub(crate) fn verify(password: &[u8], hash: &str) -> Result<bool> {
+fn verify(password: &[u8], hash: &str) -> Result<bool> {
     let hash = PasswordHash::new(hash).map_err(failed)?;
     let params = Params::try_from(&hash).map_err(failed)?;
     let ours = hash.algorithm == Algorithm::Argon2id.ident() && params.m_cost() <= LARGEST_KIB;

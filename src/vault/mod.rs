@@ -8,14 +8,13 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use fluxdb_adapters::Secret;
-use tokio::sync::Semaphore;
 
 use files::{hex, unhex, write_private};
+pub use hashing::Hasher;
 pub(crate) use hashing::NOBODY;
 
 use crate::domain::{Error, ErrorKind, Result};
@@ -32,8 +31,6 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 /// First byte of every ciphertext: AES-256-GCM, nonce of 12 bytes, under the one master key.
 const VERSION: u8 = 1;
-/// Hashes that are computed at a time; each takes 19 MiB while it lasts.
-const HASHES_AT_A_TIME: usize = 2;
 const CHECK: &str = "master key check";
 
 /// Seals and opens secrets under the master key, and hashes passwords.
@@ -41,8 +38,7 @@ pub struct Vault {
     cipher: Aes256Gcm,
     /// Where the key came from, for error texts.
     source: String,
-    hashing: Arc<Semaphore>,
-    hashes: AtomicU64,
+    hasher: Hasher,
 }
 
 impl fmt::Debug for Vault {
@@ -88,12 +84,7 @@ impl Vault {
 
     /// A vault under this key; `source` says in error texts where it came from.
     pub fn with_key(key: [u8; KEY_BYTES], source: impl Into<String>) -> Self {
-        Self {
-            cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(key)),
-            source: source.into(),
-            hashing: Arc::new(Semaphore::new(HASHES_AT_A_TIME)),
-            hashes: AtomicU64::new(0),
-        }
+        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(key)), source: source.into(), hasher: Hasher::default() }
     }
 
     /// Encrypts with a fresh nonce. `context` says whose secret it is (`credential:<instance>:<role>:<username>`);
@@ -151,8 +142,7 @@ impl Vault {
     /// # Errors
     /// `Internal`.
     pub async fn hash_password(&self, password: &Secret) -> Result<String> {
-        let password = password.clone();
-        self.hash_on_thread(move || hashing::hash(password.expose().as_bytes())).await
+        self.hasher.hash_password(password).await
     }
 
     /// Whether the password belongs to the hash. Costs as much as [`Vault::hash_password`], right or wrong.
@@ -160,25 +150,17 @@ impl Vault {
     /// # Errors
     /// `Internal` for a hash that cannot be read.
     pub async fn verify_password(&self, password: &Secret, hash: &str) -> Result<bool> {
-        let (password, hash) = (password.clone(), hash.to_owned());
-        self.hash_on_thread(move || hashing::verify(password.expose().as_bytes(), &hash)).await
+        self.hasher.verify_password(password, hash).await
     }
 
     /// How many hashes were computed so far: what tests of constant cost count.
     pub fn hashes(&self) -> u64 {
-        self.hashes.load(Ordering::Relaxed)
+        self.hasher.count()
     }
 
-    async fn hash_on_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let turn = self.hashing.clone().acquire_owned().await.map_err(Error::internal)?;
-        self.hashes.fetch_add(1, Ordering::Relaxed);
-        // The turn ends with the work, also when the caller has gone away meanwhile.
-        let work = move || {
-            let result = work();
-            drop(turn);
-            result
-        };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    /// What hashes, for places that seal nothing.
+    pub fn hasher(&self) -> &Hasher {
+        &self.hasher
     }
 
     fn mismatch(&self, why: &'static str) -> Error {

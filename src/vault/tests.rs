@@ -146,3 +146,25 @@ async fn the_environment_comes_first_then_the_service_managers_credential() {
     assert!(error.code == "master_key_mismatch" && error.public.contains(MASTER_KEY_CREDENTIAL), "{error}");
     assert!(!world.key_file().exists());
 }
+
+/// Run by hand: `cargo test --lib vault::tests::memory -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, not a promise"]
+#[allow(clippy::print_stderr)]
+async fn memory_and_time_of_hashes() {
+    let resident_kib = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    let vault = vault();
+    let before = resident_kib();
+    let began = std::time::Instant::now();
+    let secret = Secret::new("pw");
+    for _ in 0..10 {
+        let both = futures_util::future::join(vault.hash_password(&secret), vault.hash_password(&secret)).await;
+        both.0.and(both.1).unwrap();
+    }
+    let (took, after) = (began.elapsed() / 20, resident_kib());
+    eprintln!("a hash takes {took:?}; resident before {before} KiB, after {after} KiB");
+}

@@ -137,7 +137,7 @@ async fn the_first_start_leaves_a_private_file_and_later_ones_leave_it_alone() {
     let mut auth = auth(&world);
     auth.trust_for(std::time::Duration::ZERO);
     auth.authenticate(Some(token.expose()), IP).await.unwrap();
-    let new = reset_admin_token(&world.store, &world.vault, world.dir.path()).await.unwrap();
+    let new = reset_admin_token(&world.store, world.dir.path()).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), new.expose());
     auth.authenticate(Some(new.expose()), IP).await.unwrap();
     assert!(auth.authenticate(Some(token.expose()), IP).await.is_err(), "the old one is good for nothing");
