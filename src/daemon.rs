@@ -9,12 +9,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::app::{App, tokens};
+use crate::app::{App, activation, tokens};
 use crate::config::Config;
 use crate::domain::Result;
 use crate::ops::{Core, drive, template};
 use crate::runtime::ContainerRuntime;
 use crate::runtime::podman::PodmanRuntime;
+use crate::store::lock::DataLock;
 use crate::store::{Store, instances, meta, operations};
 use crate::vault::Vault;
 use crate::wire::Wire;
@@ -30,10 +31,12 @@ pub const STATE_FILE: &str = "fluxdb.sqlite";
 /// What keeps the daemon from starting: configuration, state, address in use.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let data_dir = config.data.dir.clone();
+    activation::make_private_dir(&config.data)?;
+    // Before anything is touched: a second daemon on the same state, on whatever port, gets no further than this.
+    let _lock = DataLock::take(&data_dir)?;
     let store = Store::open(&data_dir.join(STATE_FILE), config.data.readers)?;
     let vault = Vault::open(&store, &data_dir, config.data.master_key_file.as_deref()).await?;
     let owner = installation(&store).await?;
-    // Before anything is touched: a second daemon on the same state must not get further than this.
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("cannot listen on {}; does fluxdb run already?", config.server.listen))?;
