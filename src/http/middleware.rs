@@ -1,6 +1,7 @@
 //! What every request goes through: an id, limits of size and time, a net for panics, the form of refusals, the access log.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -13,10 +14,10 @@ use http_body_util::Limited;
 use tracing::{Instrument, info, info_span};
 use uuid::Uuid;
 
-use super::Http;
 use super::changes::Wait;
 use super::extract::too_large;
 use super::problem::{Failure, render};
+use crate::config::ServerConfig;
 use crate::domain::{Error, ErrorKind};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,13 +33,13 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// The outermost layer.
-pub async fn around(State(http): State<Http>, request: Request, next: Next) -> Response {
+pub async fn around(State(server): State<Arc<ServerConfig>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let span = info_span!("request", id = %id);
-    let mut response = guarded(&http, request, next).instrument(span.clone()).await;
+    let mut response = guarded(&server, request, next).instrument(span.clone()).await;
     let mut code = "";
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         code = failure.error().code;
@@ -55,13 +56,13 @@ pub async fn around(State(http): State<Http>, request: Request, next: Next) -> R
 }
 
 /// Runs the handler within the server's limits.
-async fn guarded(http: &Http, request: Request, next: Next) -> Response {
-    let limit = http.server.body_limit_bytes;
+async fn guarded(server: &ServerConfig, request: Request, next: Next) -> Response {
+    let limit = server.body_limit_bytes;
     if declared_bytes(request.headers()).is_some_and(|n| n > limit as u64) {
         return too_large().into_response();
     }
     // The handlers bound their own waiting; this bounds all else that they do.
-    let time = Duration::from_secs(http.server.request_timeout_secs) + Wait::of(request.uri().query()).time();
+    let time = Duration::from_secs(server.request_timeout_secs) + Wait::of(request.uri().query()).time();
     let request = request.map(|body| Body::new(Limited::new(body, limit)));
     match tokio::time::timeout(time, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
         Ok(Ok(response)) => response,
@@ -115,4 +116,68 @@ fn finish(headers: &mut HeaderMap, id: &str) {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::{get, post};
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::http::extract::Json;
+
+    fn service() -> Router {
+        let server = ServerConfig { request_timeout_secs: 1, body_limit_bytes: 64, ..ServerConfig::default() };
+        Router::new()
+            .route("/panics", get(async || -> String { panic!("the password is hunter2") }))
+            .route("/hangs", get(async || std::future::pending::<String>().await))
+            .route("/waits", get(async || tokio::time::sleep(Duration::from_millis(1300)).await))
+            .route("/takes", post(async |Json(_): Json<Value>| ()))
+            .layer(from_fn_with_state(Arc::new(server), around))
+    }
+
+    async fn answer(request: axum::http::request::Builder, body: Body) -> (Response, Value) {
+        let (parts, body) = service().oneshot(request.body(body).unwrap()).await.unwrap().into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let problem = serde_json::from_slice(&body).unwrap_or_default();
+        (Response::from_parts(parts, Body::empty()), problem)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_that_tells_nothing() {
+        let (response, problem) = answer(Request::get("/panics"), Body::empty()).await;
+        assert_eq!(
+            (response.status(), &problem["code"]),
+            (StatusCode::INTERNAL_SERVER_ERROR, &Value::from("internal"))
+        );
+        assert!(!problem.to_string().contains("hunter2"));
+        assert_eq!(problem["request_id"], response.headers()[REQUEST_ID].to_str().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_given_up() {
+        let (response, problem) = answer(Request::get("/hangs"), Body::empty()).await;
+        assert_eq!((response.status(), &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &Value::from("timeout")));
+        assert!(response.headers().contains_key("retry-after"));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_was_asked_for_is_not_too_long() {
+        assert_eq!(answer(Request::get("/waits"), Body::empty()).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer(Request::get("/waits?wait=10"), Body::empty()).await.0.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_even_when_its_size_was_not_said() {
+        let json = || Request::post("/takes").header("content-type", "application/json");
+        let pieces = (0..10).map(|_| Ok::<_, std::io::Error>(" ".repeat(10)));
+        let unsaid = Body::from_stream(futures_util::stream::iter(pieces));
+        assert_eq!(answer(json(), unsaid).await.1["code"], "body_too_large");
+        assert_eq!(answer(json().header("content-length", "65"), Body::empty()).await.1["code"], "body_too_large");
+        assert_eq!(answer(json(), Body::from("{}")).await.0.status(), StatusCode::OK);
+    }
 }

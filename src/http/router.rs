@@ -55,6 +55,6 @@ pub fn service(http: Http) -> Router {
         .route("/", get(async || Redirect::temporary(docs::PATH)))
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)
-        .layer(from_fn_with_state(http.clone(), middleware::around))
+        .layer(from_fn_with_state(http.server.clone(), middleware::around))
         .with_state(http)
 }
