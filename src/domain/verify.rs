@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn each_weakness_is_named() {
-        let cases: [(&str, fn(&mut ContainerDetail)); 13] = [
+        type Weaken = fn(&mut ContainerDetail);
+        let cases: [(&str, Weaken); 13] = [
             ("no-new-privileges is false", |d| d.no_new_privileges = false),
             ("root file system is false", |d| d.read_only_root = false),
             ("the user is 0:0", |d| d.user = "0:0".into()),
