@@ -14,7 +14,7 @@ mod stats;
 fn main() {
     let mut parts = Vec::new();
     let (mut rounds, mut engines) =
-        (10, vec!["postgresql", "mariadb", "redis", "valkey"].iter().map(ToString::to_string).collect::<Vec<_>>());
+        (10, ["postgresql", "mariadb", "redis", "valkey"].iter().map(ToString::to_string).collect::<Vec<_>>());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
