@@ -94,6 +94,20 @@ fn status(pid: i32, key: &str) -> String {
     text.lines().find_map(|l| l.strip_prefix(key)).unwrap().trim_start_matches(':').trim().to_owned()
 }
 
+/// A file of a container's process; those of a rootless one belong to a subordinate uid.
+async fn of_process(real: &Real, pid: i32, file: &str) -> String {
+    let path = format!("/proc/{pid}/{file}");
+    let content = if real.host.rootless {
+        let cat = tokio::process::Command::new("podman").args(["unshare", "cat", &path]).output().await.unwrap();
+        assert!(cat.status.success(), "{cat:?}");
+        cat.stdout
+    } else {
+        std::fs::read(path).unwrap()
+    };
+    assert!(!content.is_empty());
+    String::from_utf8_lossy(&content).into_owned()
+}
+
 #[tokio::test]
 async fn a_running_container_is_hardened_and_shows_no_secret() {
     with_podman(async |real| {
@@ -110,13 +124,13 @@ async fn a_running_container_is_hardened_and_shows_no_secret() {
         }
         assert_ne!(status(detail.pid, "Uid").split_whitespace().next(), Some("0"));
         // The root file system is read-only, the files are for the engine alone.
-        let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", detail.pid)).unwrap();
+        let mounts = of_process(real, detail.pid, "mounts").await;
         let root = mounts.lines().find(|l| l.split(' ').nth(1) == Some("/")).unwrap();
         assert!(root.split(' ').nth(3).unwrap().split(',').any(|o| o == "ro"), "{root}");
         let shown = [
             format!("{detail:?}"),
-            String::from_utf8_lossy(&std::fs::read(format!("/proc/{}/cmdline", detail.pid)).unwrap()).into_owned(),
-            String::from_utf8_lossy(&std::fs::read(format!("/proc/{}/environ", detail.pid)).unwrap()).into_owned(),
+            of_process(real, detail.pid, "cmdline").await,
+            of_process(real, detail.pid, "environ").await,
             real.runtime.logs(&spec.name, 1000).await.unwrap().join("\n"),
         ];
         for text in shown {

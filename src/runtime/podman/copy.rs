@@ -25,8 +25,9 @@ const SMALL: u64 = 256 * 1024;
 const PIECE: usize = 64 * 1024;
 static ZEROS: [u8; PIECE] = [0; PIECE];
 
-/// Copies a tree. Sockets, pipes and pid files stay behind.
-pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<Copied> {
+/// Copies a tree, replacing what is in `to`. Sockets, pipes and pid files stay behind. Once `stop` is set it ends with
+/// `Interrupted`.
+pub(super) fn copy_tree(from: &Path, to: &Path, stop: &AtomicBool) -> io::Result<Copied> {
     empty(to)?;
     let mut files = Vec::new();
     let mut directories = Vec::new();
@@ -41,6 +42,9 @@ pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<Copied> {
         loop {
             let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
             let Some(file) = next else { return Ok(()) };
+            if stop.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             let cloned = file.copy(&mut buffer)?;
             reflinked.fetch_and(cloned, Ordering::Relaxed);
             bytes.fetch_add(file.size, Ordering::Relaxed);
@@ -207,7 +211,7 @@ mod tests {
         write(&to.join("left/over"), "x", 0o600);
 
         for _ in 0..2 {
-            let copied = copy_tree(&from, &to).expect("copied");
+            let copied = copy_tree(&from, &to, &AtomicBool::new(false)).expect("copied");
             assert_eq!(copied.bytes, 600 * 1024 + 2);
         }
         let mode = |p: &str| fs::symlink_metadata(to.join(p)).expect(p).permissions().mode() & 0o7777;
@@ -219,5 +223,7 @@ mod tests {
         }
         let time = |p: &Path| fs::metadata(p.join("17/docker")).expect("meta").mtime();
         assert_eq!(time(&from), time(&to));
+        let stopped = copy_tree(&from, &to, &AtomicBool::new(true)).expect_err("stopped");
+        assert_eq!(stopped.kind(), io::ErrorKind::Interrupted);
     }
 }

@@ -20,12 +20,14 @@ pub const SUBCOMMAND: &str = "__volume-helper";
 #[serde(rename_all = "snake_case")]
 enum Order {
     Seed { from: PathBuf, to: PathBuf, engine: String, unique: u64 },
+    StopFilling { from: PathBuf },
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Seeded { bytes: u64, reflinked: bool },
+    Stopped,
     Unfit(String),
     Failed(String),
 }
@@ -41,6 +43,10 @@ pub fn helper_main() -> ExitCode {
                 Err(Unseeded::Unfit(why)) => Answer::Unfit(why),
                 Err(Unseeded::Failed(why)) => Answer::Failed(why),
             },
+            Ok(Order::StopFilling { from }) => {
+                seed::stop_filling(&from);
+                Answer::Stopped
+            }
             Err(error) => Answer::Failed(format!("not understood: {error}")),
         };
         let Ok(mut text) = serde_json::to_string(&answer) else { return ExitCode::FAILURE };
@@ -79,21 +85,30 @@ impl Helper {
 
     /// As [`seed::seed`], over there. One order at a time.
     pub(super) async fn seed(&self, from: PathBuf, to: PathBuf, engine: &str, unique: u64) -> Result<Copied, Unseeded> {
-        let failed = |what: &str, e: std::io::Error| Unseeded::Failed(format!("the volume helper {what}: {e}"));
         let order = Order::Seed { from, to, engine: engine.to_owned(), unique };
+        match self.ask(&order).await.map_err(|e| Unseeded::Failed(format!("the volume helper: {e}")))? {
+            Answer::Seeded { bytes, reflinked } => Ok(Copied { bytes, reflinked }),
+            Answer::Unfit(why) => Err(Unseeded::Unfit(why)),
+            Answer::Failed(why) => Err(Unseeded::Failed(why)),
+            Answer::Stopped => Err(Unseeded::Failed("the volume helper answered something else".into())),
+        }
+    }
+
+    /// As [`seed::stop_filling`], over there.
+    pub(super) async fn stop_filling(&self, from: PathBuf) -> std::io::Result<()> {
+        self.ask(&Order::StopFilling { from }).await.map(|_| ())
+    }
+
+    async fn ask(&self, order: &Order) -> std::io::Result<Answer> {
         let mut slot = self.running.lock().await;
         // Taken out, so that a caller who gives up half-way leaves no helper whose next answer is to an old order.
         let mut running = match slot.take().and_then(Running::if_alive) {
             Some(running) => running,
-            None => self.start().map_err(|e| failed("does not start", e))?,
+            None => self.start()?,
         };
-        let answer = running.ask(&order).await.map_err(|e| failed("died", e))?;
+        let answer = running.ask(order).await?;
         *slot = Some(running);
-        match answer {
-            Answer::Seeded { bytes, reflinked } => Ok(Copied { bytes, reflinked }),
-            Answer::Unfit(why) => Err(Unseeded::Unfit(why)),
-            Answer::Failed(why) => Err(Unseeded::Failed(why)),
-        }
+        Ok(answer)
     }
 
     fn start(&self) -> std::io::Result<Running> {

@@ -174,7 +174,8 @@ impl From<Inspected> for ContainerDetail {
             limits: HostLimits {
                 memory_bytes: positive(host.memory),
                 memory_swap_bytes: positive(host.memory_swap),
-                swappiness: host.memory_swappiness.and_then(|v| u64::try_from(v).ok()),
+                // Without any memory limit it is shown as 0, which is not what holds.
+                swappiness: host.memory_swappiness.filter(|_| host.memory > 0).and_then(|v| u64::try_from(v).ok()),
                 memory_reservation_bytes: positive(host.memory_reservation),
                 cpu_quota_us: positive(host.cpu_quota),
                 cpu_shares: (host.cpu_shares > 0).then_some(host.cpu_shares),
@@ -239,7 +240,10 @@ mod tests {
 
     #[test]
     fn what_was_never_set_is_absent() {
-        let seen = smallest(json!({"MemorySwappiness": -1, "CpuQuota": 0, "PidsLimit": null, "SecurityOpt": null}));
+        assert_eq!(smallest(json!({"MemorySwappiness": 0})).limits, HostLimits::default());
+        let seen = smallest(
+            json!({"MemorySwappiness": -1, "Memory": 0, "CpuQuota": 0, "PidsLimit": null, "SecurityOpt": null}),
+        );
         assert_eq!(seen.limits, HostLimits::default());
         assert!(!seen.no_new_privileges && !seen.read_only_root);
         assert_eq!((seen.started_at, seen.summary.name.as_str()), (None, "c"));

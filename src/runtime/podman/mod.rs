@@ -3,8 +3,9 @@
 //! Two clients: the crate `podman-api` where it is right, and a small raw one where it is wrong (see clippy.toml for what
 //! of the crate may not be used and why). Which does what is nobody's business above this directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,6 +58,8 @@ pub struct PodmanRuntime {
     api: Podman,
     service: Option<Service>,
     helper: Helper,
+    /// Volumes from which others were seeded: beside them the next copy may be in the making.
+    templates: Mutex<BTreeSet<String>>,
     place: OnceCell<Place>,
     hard_limits: OnceCell<HardLimits>,
 }
@@ -98,6 +101,7 @@ impl PodmanRuntime {
             api,
             service,
             helper: Helper::new(program),
+            templates: Mutex::default(),
             place: OnceCell::new(),
             hard_limits: OnceCell::new(),
         })

@@ -12,11 +12,12 @@
 //!
 //! It goes when the template's volume goes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::copy::{Copied, copy_tree, empty};
@@ -34,8 +35,15 @@ pub(super) enum Unseeded {
 /// The next copy is made when the instance that was just seeded has likely started.
 const FILL_AFTER: Duration = Duration::from_secs(3);
 
-/// Templates for which a copy is being made by this process.
-static FILLING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// Removing a template waits this long for the copy that is being made of it.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Templates for which a copy is being made by this process, with what stops it.
+static FILLING: Mutex<BTreeMap<PathBuf, Arc<AtomicBool>>> = Mutex::new(BTreeMap::new());
+/// Told when one of them is stopped or done.
+static CHANGED: Condvar = Condvar::new();
+/// For copies that nobody stops.
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 /// Replaces what is in `to` by what is in `from`, with owners and modes, lets the engine make it its own, and puts it on
 /// stable storage: what a database acknowledges later must not rest on files that a power cut takes away. Then has the
@@ -48,7 +56,7 @@ pub(super) fn seed(from: &Path, to: &Path, engine: &str, unique: u64, report: fn
     let spare = take_spare(from, to).map_err(failed)?;
     let copied = match spare {
         Some(copied) => copied,
-        None => copy_tree(from, to).map_err(failed)?,
+        None => copy_tree(from, to, &GO_ON).map_err(failed)?,
     };
     let files = VolumeFiles::open(to, spare.is_some()).map_err(failed)?;
     seed.personalise(&files, unique).map_err(Unseeded::Unfit)?;
@@ -99,26 +107,42 @@ fn parse(name: &str) -> Option<Copied> {
 
 /// Makes the next copy in a thread of its own, once for each template at a time.
 fn fill_later(from: PathBuf, report: fn(&str)) {
-    let filling = || FILLING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !filling().insert(from.clone()) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut filling = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
+    if filling.contains_key(&from) {
         return;
     }
+    filling.insert(from.clone(), Arc::clone(&stop));
+    drop(filling);
     std::thread::spawn(move || {
-        std::thread::sleep(FILL_AFTER);
-        let outcome = fill(&from);
-        filling().remove(&from);
+        let waiting = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = |_: &mut BTreeMap<_, _>| !stop.load(Ordering::Relaxed);
+        drop(CHANGED.wait_timeout_while(waiting, FILL_AFTER, stopped));
+        let outcome = fill(&from, &stop);
+        FILLING.lock().unwrap_or_else(PoisonError::into_inner).remove(&from);
+        CHANGED.notify_all();
         if let Err(error) = outcome
-            && from.exists()
+            && !stop.load(Ordering::Relaxed)
         {
             report(&format!("no spare copy of the template {}: {error}", from.display()));
         }
     });
 }
 
+/// Before a template's volume is removed: ends the making of a copy beside it, or the removal finds a directory that
+/// grows. One that is not being copied is fine.
+pub(super) fn stop_filling(from: &Path) {
+    let filling = FILLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(stop) = filling.get(from) else { return };
+    stop.store(true, Ordering::Relaxed);
+    CHANGED.notify_all();
+    drop(CHANGED.wait_timeout_while(filling, STOP_LIMIT, |filling| filling.contains_key(from)));
+}
+
 /// Makes a copy on the template's shelf, unless one is there.
-fn fill(from: &Path) -> io::Result<()> {
+fn fill(from: &Path, stop: &AtomicBool) -> io::Result<()> {
     let shelf = from.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    if !spares(shelf)?.is_empty() {
+    if stop.load(Ordering::Relaxed) || !spares(shelf)?.is_empty() {
         return Ok(());
     }
     let filling = shelf.join("filling");
@@ -127,7 +151,7 @@ fn fill(from: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {} // of a daemon that was killed; emptied by the copy
         Err(e) => return Err(e),
     }
-    let made = copy_tree(from, &filling).and_then(|copied| {
+    let made = copy_tree(from, &filling, stop).and_then(|copied| {
         rustix::fs::syncfs(File::open(&filling)?)?;
         fs::rename(&filling, shelf.join(name(copied)))?;
         File::open(shelf)?.sync_all()
@@ -165,8 +189,8 @@ mod tests {
     fn a_spare_copy_is_used_once_and_is_the_same_as_a_fresh_one() {
         let root = tempfile::tempdir().expect("a directory");
         let from = template(root.path());
-        fill(&from).expect("filled");
-        fill(&from).expect("one is enough");
+        fill(&from, &GO_ON).expect("filled");
+        fill(&from, &GO_ON).expect("one is enough");
         assert_eq!(spares(&root.path().join("template")).expect("spares").len(), 1);
         let expected = Copied { bytes: 1008, reflinked: false };
         for name in ["one", "two"] {
@@ -189,8 +213,22 @@ mod tests {
         let to = volume(root.path(), "one");
         seed(&from, &to, "mariadb", 1, silent).expect("seeded");
         assert!(to.join("ibdata1").exists());
-        fill(&from).expect("filled");
+        fill(&from, &GO_ON).expect("filled");
         assert!(!half.exists());
+    }
+
+    #[test]
+    fn a_template_that_is_to_be_removed_is_left_alone_at_once() {
+        let root = tempfile::tempdir().expect("a directory");
+        let from = template(root.path());
+        fill_later(from.clone(), silent);
+        let begun = std::time::Instant::now();
+        stop_filling(&from);
+        stop_filling(&from);
+        assert!(begun.elapsed() < FILL_AFTER, "it is not waited for");
+        assert!(fill(&from, &AtomicBool::new(true)).is_ok());
+        let shelf: Vec<_> = fs::read_dir(root.path().join("template")).expect("shelf").collect();
+        assert_eq!(shelf.len(), 1, "nothing but the template");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use fluxdb_adapters::Secret;
 use podman_api::opts::{VolumeCreateOpts, VolumeListFilter, VolumeListOpts};
@@ -66,6 +67,7 @@ impl PodmanRuntime {
     }
 
     pub(super) async fn drop_volume(&self, name: &str) -> Result<()> {
+        self.stop_filling(name).await;
         match bounded("remove volume", self.limit(), self.api.volumes().get(name).delete()).await {
             Ok(()) => Ok(()),
             Err(fault) if fault.says("no such volume") => Ok(()),
@@ -76,6 +78,24 @@ impl PodmanRuntime {
 }
 
 impl PodmanRuntime {
+    /// Nothing may be written beside a template while it is removed.
+    async fn stop_filling(&self, name: &str) {
+        if !self.templates.lock().unwrap_or_else(PoisonError::into_inner).remove(name) {
+            return;
+        }
+        let Ok(from) = self.mountpoint(name).await else { return }; // gone already, or the removal will say why
+        let stopped = match self.place().await {
+            Ok(place) if place.rootless => self.helper.stop_filling(from).await,
+            Ok(_) | Err(_) => {
+                let work = tokio::task::spawn_blocking(move || seed::stop_filling(&from));
+                work.await.map_err(std::io::Error::other)
+            }
+        };
+        if let Err(error) = stopped {
+            tracing::warn!(volume = name, %error, "could not end the copying of a template that is removed");
+        }
+    }
+
     pub(super) async fn has_volume(&self, name: &str) -> Result<bool> {
         self.ok(self.raw.exists("volume", &format!("/volumes/{}/exists", escape(name))).await)
     }
@@ -99,6 +119,7 @@ impl PodmanRuntime {
             let why = "Podman runs as root and the daemon does not, so it may not read the files of volumes.";
             return Ok(Seeded::Unsupported(why.into()));
         }
+        self.templates.lock().unwrap_or_else(PoisonError::into_inner).insert(from.to_owned());
         let (source, target) = (self.mountpoint(from).await?, self.mountpoint(to).await?);
         let copied = tokio::time::timeout(SEED_LIMIT, async {
             if place.rootless {
