@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -14,13 +16,21 @@ use crate::config::{LogConfig, LogFormat};
 /// A filter that cannot be read, or logging that was started before.
 pub fn init(config: &LogConfig) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.filter)?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(tells_no_statement));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match config.format {
         LogFormat::Text => registry.with(layer.with_ansi(colours())).try_init()?,
         LogFormat::Json => registry.with(layer.json().flatten_event(true).with_current_span(true)).try_init()?,
     }
     Ok(())
+}
+
+/// Libraries that write what they send, passwords included, when they are asked for details: they never are.
+const TALKATIVE: [&str; 2] = ["tokio_postgres", "podman_api"];
+
+fn tells_no_statement(event: &Metadata<'_>) -> bool {
+    let from = event.target().split("::").next().unwrap_or_default();
+    *event.level() <= Level::INFO || !TALKATIVE.contains(&from)
 }
 
 fn colours() -> bool {
