@@ -209,9 +209,9 @@ pub struct Endpoint {
 /// What limits are asked for and what the kernel really enforces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
-    /// Read back from the cgroup and as asked.
+    /// Memory, CPU and processes were read back from the cgroup and are as asked.
     pub enforced: bool,
-    /// Why not, and what to do.
+    /// Why not, and what to do; or what else of the SKU this host cannot do.
     pub reason: Option<String>,
     /// What the SKU asks.
     pub asked: HostLimits,

@@ -111,7 +111,8 @@ pub fn limits_for(series: Series, size: &Size, pids: u32, class: HostClass) -> H
         // There is no swappiness on cgroup v2, and asking for it makes the start fail; there, E has no swap at all.
         swappiness: (class == HostClass::RootfulV1 && series == Series::E).then_some(0),
         // On v2 this becomes memory.low: reclaimed last.
-        memory_reservation_bytes: (series == Series::E).then_some(memory / 10 * 9),
+        // Whole MiB: the kernel rounds to pages, and what it says is compared with what was asked.
+        memory_reservation_bytes: (series == Series::E).then_some(u64::from(size.memory_mib / 10 * 9) * mib),
         cpu_quota_us: Some(u64::from(size.vcpu) * CPU_PERIOD_US),
         cpu_shares: Some(match series {
             Series::B => 512,

@@ -192,8 +192,19 @@ fn compare(class: HostClass, asked: HostLimits, effective: HostLimits, host_reas
     .flatten()
     .collect();
     let enforced = class.enforces() && differences.is_empty();
+    // What makes E more than D where the kernel allows it; without it the limits themselves still hold.
+    let extras: Vec<String> = [
+        differs("swappiness", asked.swappiness, effective.swappiness),
+        (asked.oom_score_adj != effective.oom_score_adj && asked.oom_score_adj.is_some_and(|s| s < 0)).then(|| {
+            "this host does not let Podman lower the OOM score (that takes CAP_SYS_RESOURCE), so the server is as likely to be killed as others when the host runs out of memory".into()
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let reason = match (enforced, host_reason) {
-        (true, _) => None,
+        (true, _) if extras.is_empty() => None,
+        (true, _) => Some(format!("Memory, CPU and processes are limited, but {}.", extras.join("; "))),
         (false, Some(reason)) => Some(reason),
         (false, None) => Some(format!("The kernel does not enforce what was asked: {}.", differences.join("; "))),
     };
@@ -203,6 +214,15 @@ fn compare(class: HostClass, asked: HostLimits, effective: HostLimits, host_reas
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_oom_score_that_cannot_be_lowered_is_said_and_the_limits_count() {
+        let asked = HostLimits { memory_bytes: Some(1), oom_score_adj: Some(-500), ..HostLimits::default() };
+        assert_eq!(compare(HostClass::RootfulV1, asked.clone(), asked.clone(), None).reason, None);
+        let effective = HostLimits { oom_score_adj: Some(0), ..asked.clone() };
+        let limits = compare(HostClass::RootfulV1, asked, effective, None);
+        assert!(limits.enforced && limits.reason.is_some_and(|r| r.contains("CAP_SYS_RESOURCE")));
+    }
 
     #[test]
     fn limits_count_as_enforced_only_when_the_kernel_says_so() {

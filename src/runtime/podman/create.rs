@@ -7,19 +7,25 @@ use crate::domain::container::ContainerSpec;
 use crate::domain::host::HostLimits;
 use crate::domain::sku::CPU_PERIOD_US;
 
-/// Hard limits that a container may get without CAP_SYS_RESOURCE.
+/// What a container may get from the process that starts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HardLimits {
     pub(super) nofile: u64,
     pub(super) nproc: u64,
+    /// Whether it may be less likely to be killed than others: that takes CAP_SYS_RESOURCE, which root in a container
+    /// often lacks. Asked for without it, the runtime fails at start.
+    pub(super) lower_oom_score: bool,
 }
+
+/// Number of CAP_SYS_RESOURCE.
+const CAP_SYS_RESOURCE: u32 = 24;
 
 /// As many as Podman gives by itself. Not our way to limit processes: it counts over all containers of a uid.
 const MOST_NPROC: u64 = 1_048_576;
 
 impl HardLimits {
     /// Where the service is not on this machine.
-    const UNKNOWN: Self = Self { nofile: u64::MAX, nproc: MOST_NPROC };
+    const UNKNOWN: Self = Self { nofile: u64::MAX, nproc: MOST_NPROC, lower_oom_score: true };
 
     /// Those of the process that listens on the socket, which runtimes inherit; of this process where that is hidden.
     pub(super) async fn of_service(address: &Address) -> Self {
@@ -28,8 +34,11 @@ impl HardLimits {
             Ok(stream) => stream.peer_cred().ok().and_then(|c| c.pid()),
             Err(_) => None,
         };
-        let read = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/limits")).ok();
-        let text = pid.and_then(|p| read(&p.to_string())).or_else(|| read("self")).unwrap_or_default();
+        let read = |file: &str| {
+            let of = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
+            pid.and_then(|p| of(&p.to_string())).or_else(|| of("self")).unwrap_or_default()
+        };
+        let text = read("limits");
         // Podman lowers its own limit to this when it starts, and a socket-activated one has not started yet.
         let pid_max = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|t| t.trim().parse().ok());
         Self {
@@ -38,6 +47,7 @@ impl HardLimits {
                 .unwrap_or(u64::MAX)
                 .min(pid_max.unwrap_or(u64::MAX))
                 .min(MOST_NPROC),
+            lower_oom_score: has_capability(&read("status"), CAP_SYS_RESOURCE),
         }
     }
 }
@@ -46,6 +56,12 @@ impl HardLimits {
 fn hard_limit(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|l| l.strip_prefix(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Whether the effective set in `/proc/PID/status` has this capability.
+fn has_capability(status: &str, number: u32) -> bool {
+    let set = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
+    set.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_some_and(|set| set >> number & 1 == 1)
 }
 
 /// The body of `POST /containers/create`. Keys that Podman does not know it drops without a word, so what comes of this
@@ -102,7 +118,7 @@ pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
         if !spec.extra_caps.is_empty() {
             map.insert("cap_add".into(), json!(spec.extra_caps));
         }
-        if let Some(score) = spec.limits.oom_score_adj {
+        if let Some(score) = spec.limits.oom_score_adj.filter(|score| *score >= 0 || hard.lower_oom_score) {
             map.insert("oom_score_adj".into(), json!(score));
         }
         if let Some(limits) = resources(&spec.limits) {
@@ -163,6 +179,13 @@ mod tests {
     fn hard_limits_are_read_from_proc() {
         assert_eq!(hard_limit(LIMITS, "Max processes"), Some(32768));
         assert_eq!(hard_limit(LIMITS, "Max open files"), None);
+    }
+
+    #[test]
+    fn the_capability_to_lower_an_oom_score_is_read_from_proc() {
+        assert!(has_capability("Name:\tx\nCapEff:\t000001ffffffffff\n", CAP_SYS_RESOURCE));
+        assert!(!has_capability("Name:\tx\nCapEff:\t000001fffeffffff\n", CAP_SYS_RESOURCE));
+        assert!(!has_capability("", CAP_SYS_RESOURCE));
     }
 
     #[test]
