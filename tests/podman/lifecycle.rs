@@ -6,7 +6,7 @@ use fluxdb_adapters::Call;
 use crate::world::{World, caller, sh};
 
 /// What writes a value, and what fails where it is not there.
-fn write_and_check(engine: &str) -> (Vec<Call>, Vec<Call>) {
+pub fn write_and_check(engine: &str) -> (Vec<Call>, Vec<Call>) {
     match engine {
         "postgresql" => (
             vec![Call::sql("CREATE TABLE t (v text)"), Call::sql("INSERT INTO t VALUES ('kept')")],
@@ -65,7 +65,7 @@ async fn whole_life(engine: &str) {
             v.state == State::Running
                 && v.health == Health::Up
                 && v.current_operation.is_none()
-                && sh(&format!("podman ps -q --filter name={container}")) != ""
+                && !sh(&format!("podman ps -q --filter name={container}")).is_empty()
         })
         .await;
     world.query(&instance, &check).await.unwrap();

@@ -1,5 +1,15 @@
 //! The real thing: real Podman, real servers, and a daemon that is really killed.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod baseline;
+mod daemon;
+mod drift;
+mod first_start;
+mod home;
+mod host;
+mod kill;
 mod lifecycle;
+mod rootless;
+mod secrets;
+mod socket;
 mod world;

@@ -1,6 +1,5 @@
 //! A daemon in this process on real Podman (that of whoever runs the tests; in CI that is root).
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,27 +17,38 @@ use fluxdb::wire::live::LiveWire;
 use fluxdb::wire::{Target, Wire};
 use fluxdb_adapters::{Account, Call, Secret};
 
+use crate::host;
+pub use crate::host::sh;
+
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
     pub app: Arc<App>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl World {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// The same, with a few settings changed.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.data.dir = dir.path().to_owned();
         config.images.pull = false;
-        config.admission.memory_overcommit = 4.0;
+        config.images.build = false;
+        config.admission.memory_overcommit = 100.0;
+        config.admission.cpu_overcommit = 100.0;
+        change(&mut config);
         let store = Store::open(&dir.path().join(daemon::STATE_FILE), 1).unwrap();
         let vault = Vault::open(&store, dir.path(), None).await.unwrap();
         let owner = daemon::installation(&store).await.unwrap();
         let runtime = Arc::new(PodmanRuntime::connect(&config.podman, &owner, dir.path()).await.unwrap());
         let app = daemon::open(store, runtime, Arc::new(LiveWire), vault, config, owner).await.unwrap();
         daemon::start_workers(&app);
-        Self { app, _dir: dir }
+        Self { app, dir }
     }
 
     pub async fn ended(&self, id: OperationId) -> Operation {
@@ -122,21 +132,12 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.app.core.shutdown.cancel();
-        let owner = &self.app.core.owner;
-        let filter = format!("label=fluxdb.owner={owner}");
-        sh(&format!("podman ps -aq --filter {filter} | xargs -r podman rm -f -t 2"));
-        sh(&format!("podman volume ls -q --filter {filter} | xargs -r podman volume rm -f"));
-        sh(&format!("podman secret ls --format '{{{{.Name}}}}' | grep -F fluxdb-{owner}- | xargs -r podman secret rm"));
+        host::Account::own().sweep(&self.app.core.owner);
+        host::end_service(&self.dir.path().join("podman.sock"));
     }
 }
 
 pub const PASSWORD: &str = "Canary'\"`$\\ 7c2e!";
-
-/// Output of a shell command; its failure is not an error.
-pub fn sh(command: &str) -> String {
-    let output = Command::new("sh").arg("-c").arg(command).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
 
 pub fn caller() -> Caller {
     Caller {
