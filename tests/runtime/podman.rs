@@ -360,3 +360,18 @@ async fn engines_without_templates_say_so_instead_of_copying() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_image_is_built_with_progress_and_removed_by_name() {
+    with_podman(async |real| {
+        let reference = format!("localhost/fluxdb-test/{}:8.0", real.owner);
+        let (progress, mut lines) = mpsc::channel(64);
+        let built = real.runtime.build_image("redis", "8.0", &reference, progress).await.unwrap();
+        assert_eq!(real.runtime.find_image(&reference).await.unwrap(), Some(built));
+        let first = lines.recv().await.unwrap();
+        assert!(first.current >= 1 && first.max >= first.current && !first.text.is_empty(), "{first:?}");
+        real.runtime.remove_image(&reference).await.unwrap();
+        assert_eq!(real.runtime.find_image(&reference).await.unwrap(), None);
+    })
+    .await;
+}
