@@ -41,7 +41,10 @@ pub fn follow(out: Out, client: &Client, operation: Operation, timeout: Duration
         std::thread::sleep(pause.min(timeout.saturating_sub(started.elapsed())));
         pause = (pause * 2).min(LONGEST_PAUSE);
         match client.read::<Operation>(&format!("/operations/{}", now.id), &[]) {
-            Ok(next) => now = next,
+            Ok(next) => {
+                view.away = false;
+                now = next;
+            }
             Err(e) if matches!(e.exit, Exit::Unreachable | Exit::TryLater) => view.away(&e.message),
             Err(e) => {
                 view.end();
@@ -100,7 +103,6 @@ impl View {
     }
 
     fn show(&mut self, operation: &Operation) {
-        self.away = false;
         for (i, step) in operation.steps.iter().enumerate() {
             let state = (step.name.clone(), step.state);
             if self.steps_shown.get(i) == Some(&state) {
