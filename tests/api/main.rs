@@ -3,6 +3,7 @@
 
 mod audit;
 mod bad_input;
+mod command_line;
 mod concurrency;
 mod connection;
 mod contract;
