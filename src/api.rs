@@ -12,6 +12,8 @@ use crate::domain::instance::{Desired, StoredError};
 use crate::domain::operation::{OperationKind, OperationState, Progress, StepState};
 use crate::domain::{InstanceId, OperationId, TokenId};
 
+mod masked;
+
 /// Path below which every route lives.
 pub const BASE: &str = "/api/modules/databases";
 
@@ -220,7 +222,7 @@ pub struct Limits {
 }
 
 /// Asks for an instance.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateInstance {
     /// 1 to 63 characters: lower case letters, digits, `-`; starts with a letter, ends with a letter or digit.
@@ -290,7 +292,7 @@ pub struct PatchInstance {
 }
 
 /// Answer to a change.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Accepted {
     /// What to follow; null when nothing long had to be done.
     #[schema(required)]
@@ -366,7 +368,7 @@ pub struct OperationStep {
 }
 
 /// A connection string.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionString {
     /// `uri`, `jdbc`, `env`, `cli`, `yaml`, `dotnet`.
     pub format: String,
@@ -660,7 +662,7 @@ pub struct CreateToken {
 }
 
 /// A new token: the only time that its secret is shown.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct CreatedToken {
     /// The token.
     pub token: Token,

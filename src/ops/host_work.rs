@@ -12,6 +12,7 @@ use super::image;
 use crate::domain::operation::OperationKind;
 use crate::domain::{Error, ErrorKind, Result};
 use crate::runtime::ImageProgress;
+use crate::vault::MASTER_KEY_VARIABLE;
 
 /// Which image; the operation's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,10 @@ async fn apt(op: &Op, arguments: &[&str]) -> Result<String> {
     let mut child = command
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // Secrets of the daemon are not for what it starts, which may start what stays.
+        .env_remove(MASTER_KEY_VARIABLE)
+        .env_remove("CREDENTIALS_DIRECTORY")
+        .env_remove("FLUXDB_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

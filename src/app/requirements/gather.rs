@@ -12,6 +12,7 @@ use super::parse;
 use crate::config::Config;
 use crate::domain::host::HostInfo;
 use crate::runtime::ContainerRuntime;
+use crate::vault::MASTER_KEY_VARIABLE;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -119,6 +120,10 @@ async fn host_by_command(config: &Config, installed: bool) -> Result<HostInfo, S
 async fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
     let child = Command::new(program)
         .args(arguments)
+        // Secrets of the daemon are not for what it starts, which may start what stays.
+        .env_remove(MASTER_KEY_VARIABLE)
+        .env_remove("CREDENTIALS_DIRECTORY")
+        .env_remove("FLUXDB_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
