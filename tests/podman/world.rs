@@ -133,6 +133,8 @@ impl Drop for World {
     fn drop(&mut self) {
         self.app.core.shutdown.cancel();
         host::Account::own().sweep(&self.app.core.owner);
+        // First its directory: without it the one that keeps the service running cannot start it again.
+        let _ = std::fs::remove_dir_all(self.dir.path());
         host::end_service(&self.dir.path().join("podman.sock"));
     }
 }
