@@ -26,6 +26,8 @@ pub(super) struct Facts {
     pub host: Result<HostInfo, String>,
     /// Whether it was asked through its socket.
     pub through_socket: bool,
+    /// The daemon itself runs in a container: what this machine looks like says nothing about Podman's.
+    pub in_container: bool,
     /// Effective user id.
     pub uid: u32,
     /// The user's name; the number where there is none.
@@ -82,6 +84,7 @@ pub(super) async fn facts(runtime: Option<&dyn ContainerRuntime>, config: &Confi
         podman,
         host,
         through_socket: runtime.is_some(),
+        in_container: in_container(),
         uid,
         subuids: parse::granted_ids(&read("/etc/subuid").await, &user, uid),
         subgids: parse::granted_ids(&read("/etc/subgid").await, &user, uid),
@@ -170,6 +173,12 @@ async fn clock_synchronised() -> Option<bool> {
         "no" => Some(false),
         _ => None,
     }
+}
+
+fn in_container() -> bool {
+    // Podman's file is hidden where /run is a tmpfs of its own; then the variable is there.
+    let named = std::env::var("container").is_ok_and(|v| matches!(v.as_str(), "podman" | "oci" | "docker"));
+    named || Path::new("/run/.containerenv").exists() || Path::new("/.dockerenv").exists()
 }
 
 fn in_path(program: &str) -> bool {

@@ -58,7 +58,7 @@ fn is_rootless(facts: &Facts) -> bool {
 }
 
 fn is_local(facts: &Facts) -> bool {
-    facts.host.as_ref().map_or(true, |host| host.local)
+    !facts.in_container && facts.host.as_ref().map_or(true, |host| host.local)
 }
 
 fn podman(facts: &Facts, config: &Config) -> Requirement {
@@ -185,7 +185,7 @@ fn word(class: HostClass) -> &'static str {
 
 fn oci_runtime(facts: &Facts, host: &HostInfo) -> Requirement {
     let hybrid = host.cgroup_version == 1 && !facts.hybrid_controllers.is_empty();
-    if host.local && hybrid && host.oci_runtime == "crun" {
+    if is_local(facts) && hybrid && host.oci_runtime == "crun" {
         return missing(
             "oci_runtime",
             true,
@@ -210,7 +210,7 @@ fn storage_driver(host: &HostInfo) -> Requirement {
 
 fn network_backend(facts: &Facts, host: &HostInfo) -> Requirement {
     let name = "network_backend";
-    if host.rootless && host.local && facts.user_network.is_none() {
+    if host.rootless && is_local(facts) && facts.user_network.is_none() {
         return missing(
             name,
             true,

@@ -26,6 +26,7 @@ fn good() -> Facts {
         podman: Ok("podman version 4.9.3".into()),
         host: Ok(good_host()),
         through_socket: true,
+        in_container: false,
         uid: 1000,
         user: "alice".into(),
         subuids: 65_536,
@@ -169,4 +170,19 @@ fn a_full_port_range_is_found() {
     (config.endpoints.port_first, config.endpoints.port_last) = (21_000, 21_001);
     let facts = Facts { taken_ports: [21_000, 21_001].into(), ..good() };
     assert!(all(&facts, &config).iter().any(|i| i.name == "ports" && !i.ok && i.required));
+}
+
+#[test]
+fn a_daemon_in_a_container_does_not_judge_the_host_by_its_own_files() {
+    let facts = Facts {
+        in_container: true,
+        subuids: 0,
+        subgids: 0,
+        id_mapping_tools: false,
+        tun: Err("x".into()),
+        user_network: None,
+        linger: false,
+        ..good()
+    };
+    assert_eq!(not_met(&facts), (vec![], vec![]));
 }
