@@ -13,6 +13,7 @@ pub struct Daemon {
     pub token: String,
     pub ids: Vec<InstanceId>,
     child: Child,
+    service: Child,
     dir: tempfile::TempDir,
 }
 
@@ -58,15 +59,19 @@ impl Daemon {
         }
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let log = std::fs::File::create(dir.path().join("daemon.log")).unwrap();
+        // A service of our own, so that it ends with the benchmark.
+        let url = format!("unix://{}", dir.path().join("podman.sock").display());
+        let service = Command::new("podman").args(["system", "service", "--time=0", &url]).spawn().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_fluxdb"))
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(dir.path())
+            .args(["--podman-url", &url])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut daemon = Self { address, token: String::new(), ids, child, dir };
+        let mut daemon = Self { address, token: String::new(), ids, child, service, dir };
         let started = Instant::now();
         loop {
             if let Ok(token) = std::fs::read_to_string(daemon.dir.path().join("admin.token"))
@@ -95,10 +100,11 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        for child in [&mut self.child, &mut self.service] {
+            if let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            }
+            let _ = child.wait();
         }
-        let _ = self.child.wait();
     }
 }

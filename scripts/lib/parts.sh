@@ -71,14 +71,14 @@ quiet() { timeout 1800 "$@" < /dev/null > "$logs/quiet" 2>&1 || { local code=$?;
 part_lint() {
   own_check 'cargo fmt' quiet cargo fmt --all --check
   own_check 'cargo clippy' quiet cargo clippy --workspace --all-targets --locked -- -D warnings
-  own_check 'shellcheck' quiet check_shell
+  own_check 'shellcheck' check_shell
   if [ -e "$project/deny.toml" ]; then own_check 'cargo deny' part_deny; fi
 }
 
 check_shell() {
   local files
   mapfile -t files < <(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*sh$|^# shellcheck shell=')
-  shellcheck -x "${files[@]}"
+  quiet shellcheck -x "${files[@]}"
 }
 
 # cargo-deny is built once and kept beside the other caches.

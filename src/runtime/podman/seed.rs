@@ -53,6 +53,8 @@ pub(super) fn seed(from: &Path, to: &Path, engine: &str, unique: u64, report: fn
         .and_then(|e| e.seed())
         .ok_or_else(|| Unseeded::Unfit(format!("{engine} has no templates")))?;
     let failed = |e: io::Error| Unseeded::Failed(format!("{} to {}: {e}", from.display(), to.display()));
+    // The helper of a daemon that was killed may still be copying into the same volume: it is waited for.
+    let _alone = lock(to).map_err(failed)?;
     let spare = take_spare(from, to).map_err(failed)?;
     let copied = match spare {
         Some(copied) => copied,
@@ -65,6 +67,13 @@ pub(super) fn seed(from: &Path, to: &Path, engine: &str, unique: u64, report: fn
     }
     fill_later(from.to_owned(), report);
     Ok(copied)
+}
+
+/// Holds the directory of a volume until it is dropped; ends with the process, too.
+fn lock(data: &Path) -> io::Result<File> {
+    let directory = File::open(data.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(directory)
 }
 
 /// Moves a copy that lies ready to `to`; `None` when there is none.
