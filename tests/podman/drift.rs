@@ -63,8 +63,14 @@ async fn a_missing_volume_is_said_and_no_empty_one_takes_its_place() {
     let instance = world.created("demo", "valkey", "B1s").await;
     let id = instance.id;
     let volume = world.names(id).volume();
-    // Takes the container with it.
+    let stop = world.app.stop_instance(&caller(), id).await.unwrap();
+    world.succeeded(stop.operation.unwrap().id).await;
+    // Takes the container with it. Stopped first: a running one would be made again between the two removals.
     sh(&format!("podman volume rm -f -t 5 {volume}"));
+    assert_eq!(sh(&format!("podman volume exists {volume}; echo $?")), "1", "the volume is still there");
+    let start = world.app.start_instance(&caller(), id).await.unwrap();
+    let op = world.ended(start.operation.unwrap().id).await;
+    assert_eq!(op.error.as_ref().map(|e| e.code.as_str()), Some("volume_missing"), "{op:#?}");
     world.until("the loss is said", |app| is_in_error(app, id, "volume_missing")).await;
     let shown = world.app.instance_view(id).unwrap();
     assert!(shown.last_error.unwrap().detail.contains(&volume));
