@@ -22,16 +22,32 @@ use crate::store::operations;
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 /// A repair that held this long was a good one: the next failure starts at the shortest pause again.
 const FORGIVE_AFTER: Duration = Duration::from_secs(600);
-/// Repairs begun in one run; a host that comes back from a reboot must not start everything at once.
+/// Shortest pause between two looks for repairs that wait.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// Repairs at a time; a host that comes back from a reboot must not start everything at once.
 const MOST_REPAIRS: usize = 8;
 /// Events come in bursts; one look serves them all.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// When an instance may be repaired again.
+/// How long an instance must have been other than asked before it is repaired. Whoever removes a container by hand
+/// stops it first; a start in between would fail, and Podman's service would keep its port for minutes.
+const DEBOUNCE: Duration = Duration::from_secs(1);
+
+/// When an instance may be repaired (again).
 #[derive(Clone, Copy, Debug)]
 struct Patience {
+    /// Since when it is not as asked; `None` while it is.
+    since: Option<Instant>,
+    /// Pause after the next failure.
     pause: Duration,
+    /// Not before this.
     next: Instant,
+}
+
+impl Patience {
+    fn due(&self) -> Option<Instant> {
+        Some((self.since? + DEBOUNCE).max(self.next))
+    }
 }
 
 /// The reconciler.
@@ -64,6 +80,7 @@ pub async fn run(app: Arc<App>) {
             () = core.shutdown.cancelled() => return,
             _ = tick.tick() => {}
             () = core.wake.notified() => {}
+            () = reconciler.until_due() => {}
             Some(event) = events.next() => {
                 reconciler.heard(&event);
                 // Take the rest of the burst with it.
@@ -93,6 +110,15 @@ impl Reconciler {
     /// A reconciler that knows nothing yet.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, patience: HashMap::new() }
+    }
+
+    /// Waits until the next repair may begin; for ever where none waits.
+    async fn until_due(&self) {
+        match self.patience.values().filter_map(Patience::due).min() {
+            // What waits for others to end is due already; looking without a pause would not make them quicker.
+            Some(due) => tokio::time::sleep_until(due.max(Instant::now() + LOOK_PAUSE).into()).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Notes that what was seen may be old. What to do about it comes from looking.
@@ -176,13 +202,23 @@ impl Reconciler {
         let open: BTreeSet<InstanceId> = repairs.iter().map(|r| r.id).collect();
         // An instance that stayed well for a while is forgiven.
         self.patience.retain(|id, p| open.contains(id) || now < p.next + FORGIVE_AFTER);
+        for (_, patience) in self.patience.iter_mut().filter(|(id, _)| !open.contains(id)) {
+            patience.since = None;
+        }
+        let is_repair = |kind| kind == OperationKind::Repair;
+        let running = core
+            .registry
+            .with_all(|entries| entries.filter(|e| e.operation.is_some_and(|(_, kind)| is_repair(kind))).count());
         for record in repairs {
-            if run.repairs >= MOST_REPAIRS || self.patience.get(&record.id).is_some_and(|p| now < p.next) {
+            let first = Patience { since: None, pause: BACKOFF.0, next: now };
+            let patience = self.patience.entry(record.id).or_insert(first);
+            patience.since.get_or_insert(now);
+            if running + run.repairs >= MOST_REPAIRS || patience.due().is_none_or(|due| now < due) {
                 run.waiting += 1;
                 continue;
             }
-            let pause = self.patience.get(&record.id).map_or(BACKOFF.0, |p| (p.pause * 2).min(BACKOFF.1));
-            self.patience.insert(record.id, Patience { pause, next: now + pause });
+            patience.next = now + patience.pause;
+            patience.pause = (patience.pause * 2).min(BACKOFF.1);
             if self.repair(&record).await? {
                 run.repairs += 1;
             }

@@ -74,7 +74,7 @@ async fn a_missing_volume_is_said_and_no_empty_one_takes_its_place() {
     world.until("the loss is said", |app| is_in_error(app, id, "volume_missing")).await;
     let shown = world.app.instance_view(id).unwrap();
     assert!(shown.last_error.unwrap().detail.contains(&volume));
-    assert_eq!(shown.health, Health::Down);
+    world.until("it is seen to be down", |app| app.instance_view(id).unwrap().health == Health::Down).await;
     // A user who asks for a start gets the same answer, and no empty database.
     let path = sh(&format!("podman volume exists {volume}; echo $?"));
     assert_eq!(path, "1", "an empty volume was made");
