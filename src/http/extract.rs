@@ -75,6 +75,10 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
         json_error(e.inner(), pointer)
     })?;
     deserializer.end().map_err(|e| json_error(&e, String::new()))?;
+    // A list would be taken for the fields in their order; no document of ours says so.
+    if body.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(invalid(String::new(), "the body must be a JSON object"));
+    }
     Ok(value)
 }
 
@@ -315,5 +319,12 @@ mod tests {
         assert_eq!(read("").await.unwrap(), Some(0));
         assert!(read("7").await.is_err());
         assert!(read("\"1\", \"2\"").await.is_err());
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let error = parse_json::<crate::api::PatchInstance>(b" [null, null]").expect_err("a list");
+        assert_eq!(error.kind, crate::domain::ErrorKind::Invalid);
+        assert!(parse_json::<crate::api::PatchInstance>(b" {} ").is_ok());
     }
 }

@@ -23,10 +23,11 @@ const MAX_KEY_CHARS: usize = 255;
 /// Answers a repeated request from what was kept; hands a new one its key, which the change reserves in its transaction
 /// and under which [`super::changes`] keeps the answer.
 pub async fn replay(State(http): State<Http>, request: Request, next: Next) -> Result<Response, Failure> {
-    if !matches!(*request.method(), Method::POST | Method::DELETE) || is_dry_run(&request) {
+    if !matches!(*request.method(), Method::POST | Method::DELETE) {
         return Ok(next.run(request).await);
     }
-    let Some(key) = key(&request)? else { return Ok(next.run(request).await) };
+    // A key that is none is refused also where it is not needed.
+    let Some(key) = key(&request)?.filter(|_| !is_dry_run(&request)) else { return Ok(next.run(request).await) };
 
     let (mut parts, body) = request.into_parts();
     let writer = Writer::from_request_parts(&mut parts, &http).await?;
