@@ -115,7 +115,7 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
     };
     first_query(engine, &target, started).await;
     let took = started.elapsed();
-    for arguments in [vec!["rm", "-f", "-t", "10", &name], vec!["volume", "rm", "-f", &name]] {
+    for arguments in [vec!["rm", "-f", "-v", "-t", "10", &name], vec!["volume", "rm", "-f", &name]] {
         assert!(Command::new("podman").args(arguments).stdout(Stdio::null()).status().unwrap().success());
     }
     took
