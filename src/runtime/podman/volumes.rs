@@ -19,6 +19,10 @@ use crate::runtime::{Seeded, errors};
 /// A copy that takes longer is not worth it; the instance is initialised in the ordinary way.
 const SEED_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 
+/// Podman 4.3 writes to an unguarded map when it makes a secret: two at a time end its service with "concurrent map
+/// writes", and with it every call that is under way. So there is one at a time, over all instances.
+static ONE_SECRET: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct VolumeDetail {
@@ -146,6 +150,7 @@ impl PodmanRuntime {
 
     pub(super) async fn store_secret(&self, name: &str, content: &Secret) -> Result<()> {
         let path = format!("/secrets/create?name={}", escape(name));
+        let _alone = ONE_SECRET.lock().await;
         match self.raw.post("create secret", &path, Body::Text(content.expose().to_owned())).await {
             Ok(_) => Ok(()),
             Err(fault) if fault.says("secret name in use") => Ok(()),
