@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use fluxdb_adapters::{Account, Cx, Endpoint, Engine, NameKind, Request, Secret, Size, UriFormat, all};
+use fluxdb_adapters::{Account, Advertised, Cx, Endpoint, Engine, NameKind, Request, Secret, Size, UriFormat, all};
 
 const SIZES: [Size; 4] = [
     Size { vcpu: 1, memory_mib: 512, storage_gib: 8 },
@@ -26,6 +26,9 @@ fn cx(engine: &dyn Engine, version: &str, size: Size) -> Cx {
         system: Account { username: facts.system_user.into(), password: Secret::new(SYSTEM_PASSWORD) },
         user: Account { username: facts.default_username.into(), password: Secret::new(USER_PASSWORD) },
         database: facts.default_database.map(Into::into),
+        settings: std::collections::BTreeMap::new(),
+        advertised: Advertised { host: "db.example".into(), ports: facts.ports.iter().map(|p| p.number).collect() },
+        unique: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,
     }
 }
 
@@ -152,7 +155,9 @@ fn hostile_names_are_refused_or_quoted() {
             }
             let plain = engine.provision(&self::cx(*engine, facts.default_version, SIZES[1]));
             for (hostile, plain) in engine.provision(&cx).iter().zip(&plain) {
-                if let (Request::Sql(hostile), Request::Sql(plain)) = (&hostile.request, &plain.request) {
+                if let (Request::Sql { text: hostile, .. }, Request::Sql { text: plain, .. }) =
+                    (&hostile.request, &plain.request)
+                {
                     let backslash = facts.protocol == fluxdb_adapters::Protocol::Mysql;
                     let skeleton = |text: &str| skeleton(text, backslash);
                     // Whatever stands in the quotes, what stands outside them is the same.

@@ -6,9 +6,9 @@ use super::sql::{self, Spelling};
 use crate::quote::{mysql_grant_database, mysql_ident, mysql_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Call, Category, Cx, DataFiles, Endpoint, Engine, FILES_DIR, Facts, File, Floor, Launch, LocalImage,
-    NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed, Shell, Size, Stop, Template, Tmpfs, UriFormat, User,
-    Version,
+    Account, Call, Category, Cx, DataFiles, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed, Shell, Size, Stop, Template,
+    Tmpfs, UriFormat, User, Version,
 };
 
 pub(crate) static ENGINE: Mariadb = Mariadb;
@@ -21,6 +21,7 @@ static FACTS: Facts = Facts {
     category: Category::Relational,
     license: "GPL-2.0: free for any use, also as a service",
     protocol: Protocol::Mysql,
+    http_auth: HttpAuth::None,
     versions: &[
         Version { id: "12.3", reference: "library/mariadb:12.3.2", end_of_life: "2029-06-30", local: None },
         Version {
@@ -39,14 +40,15 @@ static FACTS: Facts = Facts {
     ],
     default_version: "11.8",
     ports: &[Port { name: "sql", number: 3306 }],
+    control_port: 0,
     user: User { uid: 999, gid: 999 },
     volume_path: "/var/lib/mysql",
     tmpfs: &[
-        Tmpfs { path: "/run/mysqld", size_mib: 4 }, //
-        Tmpfs { path: "/tmp", size_mib: 64 },
+        Tmpfs::new("/run/mysqld", 4), //
+        Tmpfs::new("/tmp", 64),
     ],
     shm_mib: 64,
-    stop: Stop { signal: 15, grace_secs: 120 },
+    stop: Stop { signal: 15, grace_secs: 120, says: Some("Shutdown complete") },
     floor: Floor { memory_mib: 256, pids: 256, nofile: 4096 },
     templates: &[Template {
         name: "fluxdb.cnf",
@@ -55,7 +57,9 @@ static FACTS: Facts = Facts {
     system_user: "root",
     default_username: "admin",
     default_database: Some("defaultdb"),
+    single_account: false,
     extra_caps: &[],
+    caveats: &[],
 };
 
 static SPELLING: Spelling = Spelling {
@@ -103,6 +107,7 @@ impl Engine for Mariadb {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
         Ok(Launch {
+            entrypoint: None,
             argv: vec!["mariadbd".into(), format!("--defaults-extra-file={FILES_DIR}/fluxdb.cnf")],
             env: vec![
                 ("MARIADB_ROOT_PASSWORD_FILE", format!("{FILES_DIR}/{SYSTEM_PASSWORD_FILE}")),
@@ -185,6 +190,10 @@ impl Engine for Mariadb {
 
     fn max_connections(&self, size: &Size) -> u32 {
         (size.memory_mib / 16).clamp(30, 1000)
+    }
+
+    fn marker(&self, _cx: &Cx, value: &str) -> Marker {
+        sql::marker(mysql_literal(value), "ON DUPLICATE KEY UPDATE value = value")
     }
 
     fn seed(&self) -> Option<&dyn Seed> {

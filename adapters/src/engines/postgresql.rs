@@ -6,21 +6,37 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, pg_ident, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Call, Category, Cx, DataFiles, Endpoint, Engine, FILES_DIR, Facts, File, Floor, Launch, LocalImage,
-    NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed, Shell, Size, Stop, Template, Tmpfs, UriFormat, User,
-    Version,
+    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed, Settings, Shell, Size,
+    Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
-pub(crate) static ENGINE: Postgresql = Postgresql;
+mod metrics;
+mod seed;
+mod settings;
+mod users;
 
-pub(crate) struct Postgresql;
+pub(crate) static ENGINE: Postgresql = Postgresql { facts: &FACTS, preload: None, extension: None };
 
-static FACTS: Facts = Facts {
+/// PostgreSQL, or PostgreSQL with an extension that makes an engine of its own (TimescaleDB).
+pub(crate) struct Postgresql {
+    pub(super) facts: &'static Facts,
+    /// What `shared_preload_libraries` names.
+    pub(super) preload: Option<&'static str>,
+    /// Made in each inner database.
+    pub(super) extension: Option<&'static str>,
+}
+
+/// What the family shares; TimescaleDB overrides names, versions and licence.
+pub(super) const BASE: Facts = FACTS;
+
+const FACTS: Facts = Facts {
     id: "postgresql",
     title: "PostgreSQL",
     category: Category::Relational,
     license: "PostgreSQL License: free for any use, also as a service",
     protocol: Protocol::Postgres,
+    http_auth: HttpAuth::None,
     versions: &[
         Version {
             id: "18",
@@ -46,15 +62,16 @@ static FACTS: Facts = Facts {
     ],
     default_version: "17",
     ports: &[Port { name: "sql", number: 5432 }],
+    control_port: 0,
     user: User { uid: 999, gid: 999 },
     // One layout for every major: the volume above the versioned data directory, as the image of 18 and later has it.
     volume_path: "/var/lib/postgresql",
     tmpfs: &[
-        Tmpfs { path: "/run/postgresql", size_mib: 4 }, //
-        Tmpfs { path: "/tmp", size_mib: 64 },
+        Tmpfs::new("/run/postgresql", 4), //
+        Tmpfs::new("/tmp", 64),
     ],
     shm_mib: 256, // parallel queries allocate there; the usual 64 MiB ends in "could not resize shared memory segment"
-    stop: Stop { signal: 2, grace_secs: 90 }, // SIGINT = fast shutdown; SIGTERM would wait for clients
+    stop: Stop { signal: 2, grace_secs: 90, says: Some("database system is shut down") }, // SIGINT = fast shutdown; SIGTERM would wait for clients
     floor: Floor { memory_mib: 256, pids: 256, nofile: 4096 },
     templates: &[
         Template {
@@ -66,7 +83,9 @@ static FACTS: Facts = Facts {
     system_user: "postgres",
     default_username: "admin",
     default_database: Some("defaultdb"),
+    single_account: false,
     extra_caps: &[],
+    caveats: &[],
 };
 
 /// Role attributes of the user's account: may make databases and roles, is not a superuser (a superuser runs programs).
@@ -104,7 +123,7 @@ fn initdb_arguments(version: &str) -> String {
 
 impl Engine for Postgresql {
     fn facts(&self) -> &'static Facts {
-        &FACTS
+        self.facts
     }
 
     fn tuning(&self, cx: &Cx) -> minijinja::Value {
@@ -129,16 +148,19 @@ impl Engine for Postgresql {
             max_wal_size_mib => (cx.size.storage_gib * 1024 / 5).clamp(256, 4096),
             huge_pages => if shared_buffers >= 2048 { "try" } else { "off" },
             files => FILES_DIR,
+            preload => self.preload,
+            user_settings => settings::lines(cx),
         }
     }
 
     fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
         let tuning = self.tuning(cx);
         let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
-        for template in FACTS.templates {
+        for template in self.facts.templates {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
         Ok(Launch {
+            entrypoint: None,
             argv: vec!["postgres".into(), "-c".into(), format!("config_file={FILES_DIR}/postgresql.conf")],
             env: vec![
                 ("POSTGRES_USER", cx.system.username.clone()),
@@ -158,20 +180,17 @@ impl Engine for Postgresql {
         let user = pg_ident(&cx.user.username);
         let mut calls = vec![
             Call::sql(format!("CREATE ROLE {user} {USER_ATTRIBUTES}")).tolerating(&["42710"]),
-            self.password_call(&cx.user),
+            password_call(&cx.user),
             Call::sql(format!("GRANT pg_monitor, pg_signal_backend TO {user}")),
         ];
         if let Some(database) = cx.database.as_deref() {
-            let database = pg_ident(database);
-            // FILE_COPY and WAL_LOG cost about the same for an empty database; 42P04 = it is there.
-            calls.push(Call::sql(format!("CREATE DATABASE {database} OWNER {user}")).tolerating(&["42P04"]));
-            calls.push(Call::sql(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")));
+            calls.extend(self.create_database(cx, database));
         }
         calls
     }
 
     fn set_password(&self, account: &Account) -> Vec<Call> {
-        vec![self.password_call(account)]
+        vec![password_call(account)]
     }
 
     fn connection_string(&self, format: UriFormat, to: &Endpoint<'_>) -> Option<Secret> {
@@ -209,80 +228,87 @@ impl Engine for Postgresql {
         (size.memory_mib / 20).clamp(25, 500)
     }
 
+    fn marker(&self, _cx: &Cx, value: &str) -> Marker {
+        sql::marker(pg_literal(value), "ON CONFLICT DO NOTHING")
+    }
+
+    fn tuned(&self, cx: &Cx) -> Vec<Tuned> {
+        let shown = |name: &str| format!("SELECT setting FROM pg_settings WHERE name = '{name}'");
+        let first = |a: &crate::Answer| a.first().map(Into::into);
+        let pages = cx.size.memory_mib / 4 * 128; // of 8 KiB
+        vec![
+            Tuned {
+                what: "shared_buffers",
+                call: Call::sql(shown("shared_buffers")),
+                expect: pages.to_string(),
+                read: first,
+            },
+            Tuned {
+                what: "max_connections",
+                call: Call::sql(shown("max_connections")),
+                expect: self.max_connections(&cx.size).to_string(),
+                read: first,
+            },
+        ]
+    }
+
     fn seed(&self) -> Option<&dyn Seed> {
+        Some(self)
+    }
+
+    fn users(&self) -> Option<&dyn Users> {
+        Some(self)
+    }
+
+    fn databases(&self) -> Option<&dyn Databases> {
+        Some(self)
+    }
+
+    fn settings(&self) -> Option<&dyn Settings> {
+        Some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
 }
 
 impl Postgresql {
-    fn password_call(&self, account: &Account) -> Call {
-        // The server hashes it; log_statement is off in the rendered configuration, so it is in no log.
-        let (user, password) = (pg_ident(&account.username), pg_literal(account.password.expose()));
-        Call::sql(format!("ALTER ROLE {user} PASSWORD {password}"))
-    }
-}
-
-/// Offset of `xlp_sysid` in the long header on the first page of each WAL segment: magic u16, info u16, timeline u32,
-/// page address u64, remaining length u32, padding (src/include/access/xlog_internal.h, `XLogLongPageHeaderData`).
-const WAL_SYSTEM_ID_OFFSET: usize = 24;
-
-impl Seed for Postgresql {
-    /// Gives the copy its own system identifier, as `pg_createsubscriber` does with `pg_resetwal`: it stands at the start
-    /// of `global/pg_control` (guarded by a CRC-32C) and in the first page of each WAL segment (no checksum there).
-    fn personalise(&self, files: &dyn DataFiles, unique: u64) -> Result<(), String> {
-        let major = files
-            .list("")
-            .map_err(|e| e.to_string())?
-            .into_iter()
-            .find(|name| name.parse::<u32>().is_ok())
-            .ok_or("no data directory in the template")?;
-        let root = format!("{major}/docker");
-        let control_path = format!("{root}/global/pg_control");
-        let mut control = files.read(&control_path).map_err(|e| e.to_string())?;
-        let crc_at = control_crc_offset(&control).ok_or("pg_control has no checksum where one is expected")?;
-        let old: [u8; 8] = control[..8].try_into().map_err(|_| "pg_control is too short")?;
-        let new = unique.to_le_bytes();
-
-        let wal_dir = format!("{root}/pg_wal");
-        for name in files.list(&wal_dir).map_err(|e| e.to_string())? {
-            if name.len() != 24 || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
-                continue; // archive_status, summaries
-            }
-            let path = format!("{wal_dir}/{name}");
-            let segment = files.read(&path).map_err(|e| e.to_string())?;
-            let id = segment.get(WAL_SYSTEM_ID_OFFSET..WAL_SYSTEM_ID_OFFSET + 8).ok_or("a WAL segment is too short")?;
-            if id == old {
-                files.write_at(&path, WAL_SYSTEM_ID_OFFSET as u64, &new).map_err(|e| e.to_string())?;
-            } else if id.iter().any(|b| *b != 0) {
-                return Err(format!("WAL segment {name} belongs to another cluster"));
-            }
+    fn create_database(&self, cx: &Cx, name: &str) -> Vec<Call> {
+        let (database, owner) = (pg_ident(name), pg_ident(&cx.user.username));
+        let mut calls = vec![
+            // FILE_COPY and WAL_LOG cost about the same for an empty database; 42P04 = it is there.
+            Call::sql(format!("CREATE DATABASE {database} OWNER {owner}")).tolerating(&["42P04"]),
+            Call::sql(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")),
+        ];
+        if let Some(extension) = self.extension {
+            calls.push(Call::sql(format!("CREATE EXTENSION IF NOT EXISTS {extension}")).in_database(name));
         }
-        control[..8].copy_from_slice(&new);
-        let crc = crc32c::crc32c(&control[..crc_at]);
-        control[crc_at..crc_at + 4].copy_from_slice(&crc.to_le_bytes());
-        files.write_at(&control_path, 0, &control[..crc_at + 4]).map_err(|e| e.to_string())
+        calls
     }
 }
 
-/// Where `ControlFileData.crc` stands; it is the last field, and the structure's length differs between majors, so it is
-/// found as the only place that holds the CRC-32C of everything before it.
-fn control_crc_offset(control: &[u8]) -> Option<usize> {
-    (128..512.min(control.len().saturating_sub(4)))
-        .step_by(4)
-        .find(|&at| control[at..at + 4] == crc32c::crc32c(&control[..at]).to_le_bytes())
+impl Databases for Postgresql {
+    fn create(&self, cx: &Cx, name: &str) -> Vec<Call> {
+        self.create_database(cx, name)
+    }
+
+    fn drop(&self, _cx: &Cx, name: &str) -> Vec<Call> {
+        // FORCE ends the sessions that are in it.
+        vec![Call::sql(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg_ident(name)))]
+    }
+
+    fn list(&self, _cx: &Cx) -> Vec<Call> {
+        vec![Call::sql("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")]
+    }
+
+    fn names(&self, answers: &[Answer]) -> Vec<String> {
+        answers.iter().flat_map(Answer::column).filter(|n| n != "postgres").collect()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_control_checksum_is_found_wherever_it_stands() {
-        for at in [200, 264, 288, 296] {
-            let mut control: Vec<u8> = (0..8192u32).map(|i| (i % 251) as u8).collect();
-            let crc = crc32c::crc32c(&control[..at]);
-            control[at..at + 4].copy_from_slice(&crc.to_le_bytes());
-            assert_eq!(control_crc_offset(&control), Some(at));
-        }
-    }
+/// The server hashes it; log_statement is off in the rendered configuration, so it is in no log.
+fn password_call(account: &Account) -> Call {
+    let (user, password) = (pg_ident(&account.username), pg_literal(account.password.expose()));
+    Call::sql(format!("ALTER ROLE {user} PASSWORD {password}"))
 }

@@ -5,8 +5,8 @@ use minijinja::context;
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, Launch, LocalImage, NameKind, Port,
-    Protocol, Secret, Shell, Size, Stop, Template, Tmpfs, UriFormat, User, Version,
+    Account, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage, Marker,
+    NameKind, Port, Protocol, Secret, Shell, Size, Stop, Template, Tmpfs, UriFormat, User, Version,
 };
 
 pub(crate) static ENGINE: Resp =
@@ -32,6 +32,7 @@ const FACTS: Facts = Facts {
     category: Category::KeyValue,
     license: "6.2 and 7.0 to 7.2: BSD-3-Clause; 7.4: RSALv2 or SSPLv1; 8: RSALv2, SSPLv1 or AGPLv3. Check before you sell it as a service",
     protocol: Protocol::Resp,
+    http_auth: HttpAuth::None,
     versions: &[
         Version { id: "8.2", reference: "library/redis:8.2.9", end_of_life: "2030-09-30", local: None },
         Version {
@@ -52,17 +53,20 @@ const FACTS: Facts = Facts {
     ],
     default_version: "8.0",
     ports: &[Port { name: "resp", number: 6379 }],
+    control_port: 0,
     user: User { uid: 999, gid: 999 },
     volume_path: "/data",
-    tmpfs: &[Tmpfs { path: "/tmp", size_mib: 16 }],
+    tmpfs: &[Tmpfs::new("/tmp", 16)],
     shm_mib: 16,
-    stop: Stop { signal: 15, grace_secs: 60 },
+    stop: Stop { signal: 15, grace_secs: 60, says: Some("ready to exit, bye bye") },
     floor: Floor { memory_mib: 128, pids: 128, nofile: 10032 },
     templates: TEMPLATES,
     system_user: "fluxdb",
     default_username: "default",
     default_database: None,
+    single_account: false,
     extra_caps: &[],
+    caveats: &[],
 };
 
 impl Engine for Resp {
@@ -92,7 +96,12 @@ impl Engine for Resp {
         for template in self.facts.templates {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
-        Ok(Launch { argv: vec![self.server.into(), format!("{FILES_DIR}/server.conf")], env: vec![], files })
+        Ok(Launch {
+            entrypoint: None,
+            argv: vec![self.server.into(), format!("{FILES_DIR}/server.conf")],
+            env: vec![],
+            files,
+        })
     }
 
     fn ping(&self) -> Call {
@@ -162,6 +171,11 @@ impl Engine for Resp {
 
     fn max_connections(&self, size: &Size) -> u32 {
         (size.memory_mib * 2).clamp(256, 10_000)
+    }
+
+    fn marker(&self, _cx: &Cx, value: &str) -> Marker {
+        let key = format!("fluxdb:marker:{value}");
+        Marker { write: vec![Call::resp(&["SET", &key, value])], read: Call::resp(&["GET", &key]) }
     }
 }
 

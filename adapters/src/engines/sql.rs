@@ -1,7 +1,7 @@
 //! Connection strings that the SQL engines share.
 
 use crate::quote::{percent, shell_word, yaml_string};
-use crate::{Endpoint, Secret, UriFormat};
+use crate::{Call, Endpoint, Marker, Secret, UriFormat};
 
 /// What differs between the SQL engines' connection strings.
 pub(super) struct Spelling {
@@ -56,5 +56,16 @@ fn dotnet(value: &str) -> String {
         format!("\"{}\"", value.replace('"', "\"\""))
     } else {
         value.to_owned()
+    }
+}
+
+/// A table with the value in it. `literal` is quoted by the engine's rules; `unless_there` makes the insert repeatable.
+pub(super) fn marker(literal: String, unless_there: &str) -> Marker {
+    Marker {
+        write: vec![
+            Call::sql("CREATE TABLE IF NOT EXISTS fluxdb_marker (value varchar(64) PRIMARY KEY)"),
+            Call::sql(format!("INSERT INTO fluxdb_marker (value) VALUES ({literal}) {unless_there}")),
+        ],
+        read: Call::sql(format!("SELECT value FROM fluxdb_marker WHERE value = {literal}")),
     }
 }
