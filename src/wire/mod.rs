@@ -9,12 +9,14 @@ use crate::domain::Result;
 
 pub mod fake;
 mod fault;
+mod http;
 pub mod live;
 mod mysql;
 mod pool;
 mod postgres;
 mod resp;
 mod session;
+mod veil;
 
 /// Where to connect and as whom.
 #[derive(Clone, Debug)]
