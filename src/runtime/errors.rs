@@ -30,6 +30,24 @@ pub(crate) fn container_missing(name: &str) -> Error {
     )
 }
 
+/// The container is there but nothing runs in it.
+pub(crate) fn container_not_running(name: &str) -> Error {
+    Error::unavailable("container_not_running", "The server does not run at the moment; it is tried again by itself.")
+        .context(format!("{name} does not run"))
+}
+
+/// A program inside the container took longer than it may.
+pub(crate) fn exec_timeout(after: std::time::Duration) -> Error {
+    let public = format!("A program inside the container did not end within {} s.", after.as_secs());
+    Error::new(ErrorKind::Timeout, "exec_timeout", public)
+}
+
+/// A program inside the container said more than we take in.
+pub(crate) fn exec_output_too_large(most_mib: usize) -> Error {
+    let public = format!("A program inside the container wrote more than {most_mib} MiB.");
+    Error::new(ErrorKind::Internal, "exec_output_too_large", public)
+}
+
 /// The image is not in the store.
 pub(crate) fn image_missing(reference: &str) -> Error {
     Error::new(

@@ -200,9 +200,16 @@ impl ContainerRuntime for FakeRuntime {
         .await
     }
 
-    async fn exec(&self, _name: &str, _exec: &fluxdb_adapters::Exec, _limit: Duration) -> Result<ExecOutput> {
-        self.call("exec", true, |_| {
-            Err(Error::new(ErrorKind::Unsupported, "exec_unsupported", "The in-memory runtime has no programs to run."))
+    async fn exec(&self, name: &str, _exec: &fluxdb_adapters::Exec, _limit: Duration) -> Result<ExecOutput> {
+        self.call("exec", true, |w| {
+            let found = w.containers.get(name).ok_or_else(|| errors::container_missing(name))?;
+            if found.state != ContainerState::Running {
+                return Err(errors::container_not_running(name));
+            }
+            w.planned_execs.pop_front().ok_or_else(|| {
+                let public = "The in-memory runtime has no programs; a test plans what they answer.";
+                Error::new(ErrorKind::Unsupported, "exec_unsupported", public)
+            })
         })
         .await
     }

@@ -73,14 +73,14 @@ pub enum Seeded {
     Unsupported(String),
 }
 
-/// What came of a program in a container.
+/// What a program inside a container wrote and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecOutput {
-    /// Exit code.
+    /// Exit code; 127 where there is no such program, 128 and the signal's number where a signal ended it.
     pub code: i64,
-    /// Standard output, as text.
+    /// Standard output.
     pub stdout: String,
-    /// Standard error, as text.
+    /// Standard error.
     pub stderr: String,
 }
 
@@ -138,7 +138,9 @@ pub trait ContainerRuntime: Send + Sync {
     /// The last lines of its output, both streams, at most `lines`. Code: `container_missing`.
     async fn logs(&self, name: &str, lines: u32) -> Result<Vec<String>>;
 
-    /// Runs a program in a running container, feeding it standard input. Codes: `container_missing`, `exec_timeout`.
+    /// Runs a program inside a running container, as the container's user, and waits for its end; after `limit` it is
+    /// killed where that is possible. At most 16 MiB of output.
+    /// Codes: `container_missing`, `container_not_running`, `exec_timeout`, `exec_output_too_large`.
     async fn exec(&self, name: &str, exec: &fluxdb_adapters::Exec, limit: Duration) -> Result<ExecOutput>;
 
     /// Makes a volume owned by `uid:gid`. One that is there is fine.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fluxdb::domain::ErrorKind;
 use fluxdb::domain::container::{LABEL_INSTANCE, LABEL_SPEC};
 use fluxdb::runtime::{Attested, ContainerState, RuntimeEvent};
-use fluxdb_adapters::Secret;
+use fluxdb_adapters::{Exec, Secret};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
@@ -114,6 +114,8 @@ async fn what_is_missing_is_fine_or_has_a_code(rig: &Rig<'_>) {
     assert!(!runtime.volume_exists(&name).await.expect("exists"));
     assert_eq!(runtime.start(&name).await.expect_err("start").code, "container_missing");
     assert_eq!(runtime.logs(&name, 5).await.expect_err("logs").code, "container_missing");
+    let exec = Exec { argv: vec!["true".into()], env: Vec::new(), stdin: Secret::default(), refused_when: "" };
+    assert_eq!(runtime.exec(&name, &exec, GRACE).await.expect_err("exec").code, "container_missing");
 }
 
 async fn creating_needs_image_volume_and_files(rig: &Rig<'_>) {
@@ -197,6 +199,8 @@ async fn logs_are_cut_at_the_tail(rig: &Rig<'_>) {
     runtime.start(name).await.expect("start");
     until_ready(rig, name).await;
     runtime.stop(name, GRACE).await.expect("stop");
+    let exec = Exec { argv: vec!["true".into()], env: Vec::new(), stdin: Secret::default(), refused_when: "" };
+    assert_eq!(runtime.exec(name, &exec, GRACE).await.expect_err("exec").code, "container_not_running");
     let all = runtime.logs(name, 1000).await.expect("logs");
     assert!(!all.is_empty());
     assert!(all.iter().any(|l| l.to_lowercase().contains("ready to accept connections")), "{all:?}");

@@ -10,7 +10,7 @@ use fluxdb::config::PodmanConfig;
 use fluxdb::domain::host::{HostClass, HostInfo};
 use fluxdb::runtime::podman::PodmanRuntime;
 use fluxdb::runtime::{Attested, ContainerDetail, ContainerRuntime, RuntimeEvent, Seeded};
-use fluxdb_adapters::{Engine, Secret};
+use fluxdb_adapters::{Engine, Exec, Secret};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
@@ -372,6 +372,54 @@ async fn an_image_is_built_with_progress_and_removed_by_name() {
         assert!(first.current >= 1 && first.max >= first.current && !first.text.is_empty(), "{first:?}");
         real.runtime.remove_image(&reference).await.unwrap();
         assert_eq!(real.runtime.find_image(&reference).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn programs_run_inside_with_input_outputs_and_exit_code() {
+    with_podman(async |real| {
+        let (rig, runtime) = (real.rig(), &real.runtime);
+        let instance = rig.plan("redis", free_port());
+        let name = &instance.plan.spec.name;
+        rig.make(&instance).await;
+        runtime.start(name).await.unwrap();
+        let exec = |script: &str, stdin: &str| Exec {
+            argv: vec!["sh".into(), "-c".into(), script.into()],
+            env: vec![("WORD", "from the environment".into())],
+            stdin: Secret::new(stdin),
+            refused_when: "",
+        };
+        let limit = Duration::from_secs(60);
+
+        let output = runtime.exec(name, &exec("echo $WORD; id -u; echo oh >&2; exit 7", ""), limit).await.unwrap();
+        assert_eq!((output.code, output.stderr.trim()), (7, "oh"), "{output:?}");
+        assert_eq!(output.stdout, "from the environment\n999\n");
+        // The input arrives as it is and ends.
+        let odd = format!("p@ss\"w\\ord\n\u{20ac}{}", "x".repeat(300_000));
+        let output = runtime.exec(name, &exec("cat", &odd), limit).await.unwrap();
+        assert!(output.code == 0 && output.stdout == odd, "{} bytes came back", output.stdout.len());
+        // A program that does not read it.
+        assert_eq!(runtime.exec(name, &exec("exit 3", &odd), limit).await.unwrap().code, 3);
+
+        let large = runtime.exec(name, &exec("head -c 8000000 /dev/zero | tr '\\0' x", ""), limit).await.unwrap();
+        assert!(large.code == 0 && large.stdout.len() == 8_000_000 && large.stderr.is_empty());
+        let error = runtime.exec(name, &exec("exec cat /dev/zero", ""), limit).await.unwrap_err();
+        assert_eq!(error.code, "exec_output_too_large");
+
+        let missing = Exec { argv: vec!["no-such-program".into()], ..exec("", "") };
+        assert!(runtime.exec(name, &missing, limit).await.map_or(true, |o| o.code == 127));
+
+        let begun = Instant::now();
+        let error = runtime.exec(name, &exec("exec sleep 4711", ""), Duration::from_secs(2)).await.unwrap_err();
+        assert_eq!(error.code, "exec_timeout");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        if !real.host.rootless {
+            let alive = runtime.exec(name, &exec("cat /proc/[0-9]*/cmdline | tr '\\0' ' '", ""), limit).await.unwrap();
+            assert!(!alive.stdout.contains("sleep 4711"), "it was left running: {}", alive.stdout);
+        }
+        rig.purge(&instance).await;
+        assert_eq!(runtime.exec(name, &exec("true", ""), limit).await.unwrap_err().code, "container_missing");
     })
     .await;
 }

@@ -63,7 +63,7 @@ impl Rig<'_> {
             updated_at: now,
             row_version: 1,
         };
-        let cx = record.cx(Secret::new(system), Secret::new(user)).expect("cx");
+        let cx = record.cx("127.0.0.1", Secret::new(system), Secret::new(user)).expect("cx");
         let plan = container::plan(self.owner, &record, &cx, self.class).expect("plan");
         let volume = plan.spec.volume.clone();
         Instance { record, cx, plan, volume }

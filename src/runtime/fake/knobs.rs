@@ -7,7 +7,7 @@ use super::world::Tamper;
 use super::{FakeRuntime, World};
 use crate::domain::InstanceId;
 use crate::domain::host::HostInfo;
-use crate::runtime::{ContainerState, RuntimeEvent};
+use crate::runtime::{ContainerState, ExecOutput, RuntimeEvent};
 
 /// What is in a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl FakeRuntime {
     /// Lets each call of this name take a while, so that a test can act meanwhile.
     pub fn delay(&self, call: &'static str, by: Duration) {
         self.world(|w| w.delays.insert(call, by));
+    }
+
+    /// Plans what the next program inside a container answers; plans are used up in order.
+    pub fn plan_exec(&self, answer: ExecOutput) {
+        self.world(|w| w.planned_execs.push_back(answer));
     }
 
     /// Puts an image into the store.

@@ -1,6 +1,6 @@
 //! What there is in the in-memory runtime: containers, volumes, secrets, images, ports.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use fluxdb_adapters::{FILES_DIR, Secret};
@@ -10,7 +10,7 @@ use super::server::{Accounts, Data};
 use crate::domain::container::{ContainerSpec, LABEL_INSTANCE};
 use crate::domain::host::{HostInfo, HostLimits};
 use crate::domain::{InstanceId, Result};
-use crate::runtime::{ContainerDetail, ContainerState, ContainerSummary, ImageSummary, errors};
+use crate::runtime::{ContainerDetail, ContainerState, ContainerSummary, ExecOutput, ImageSummary, errors};
 
 /// Changes what inspect says, to see that a weakened container is noticed.
 pub type Tamper = fn(&mut ContainerDetail);
@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) tamper: Option<Tamper>,
     pub(crate) refusals_after_start: u32,
     pub(crate) delays: HashMap<&'static str, Duration>,
+    /// What the next programs inside a container answer.
+    pub(crate) planned_execs: VecDeque<ExecOutput>,
     pub(crate) calls: Vec<&'static str>,
     pub(crate) faults: FaultPlan,
     /// Names and ids never repeat.
@@ -89,6 +91,7 @@ impl World {
             tamper: None,
             refusals_after_start: 0,
             delays: HashMap::new(),
+            planned_execs: VecDeque::new(),
             calls: Vec::new(),
             faults: FaultPlan::default(),
             serial: 0,

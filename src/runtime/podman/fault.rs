@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Refused(u16, String),
     /// The answer cannot be understood.
     Garbled(String),
+    /// A program says more than we take in.
+    TooLong,
 }
 
 impl Fault {
@@ -35,6 +37,7 @@ impl Fault {
             Self::Unavailable(why) | Self::Garbled(why) => why.clone(),
             Self::TimedOut(call, after) => format!("{call} was not answered within {} s", after.as_secs()),
             Self::Refused(status, text) => format!("{status}: {text}"),
+            Self::TooLong => "the output is too long".into(),
         }
     }
 }
@@ -46,6 +49,7 @@ impl From<Fault> for Error {
             Fault::TimedOut(call, after) => errors::timed_out(call, after),
             Fault::Refused(status, text) => Error::internal(format!("Podman answered {status}: {text}")),
             Fault::Garbled(text) => Error::internal(format!("Podman's answer makes no sense: {text}")),
+            Fault::TooLong => Error::internal("an output is too long"),
         }
     }
 }

@@ -37,6 +37,7 @@ mod containers;
 mod copy;
 mod create;
 mod events;
+mod exec;
 mod fault;
 mod files;
 pub mod helper;
@@ -196,8 +197,8 @@ impl ContainerRuntime for PodmanRuntime {
         self.tail(name, lines).await
     }
 
-    async fn exec(&self, _name: &str, _exec: &fluxdb_adapters::Exec, _limit: Duration) -> Result<ExecOutput> {
-        Err(Error::internal("exec comes with the next commit"))
+    async fn exec(&self, name: &str, exec: &fluxdb_adapters::Exec, limit: Duration) -> Result<ExecOutput> {
+        self.execute(name, exec, limit).await
     }
 
     async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>, uid: u32, gid: u32) -> Result<()> {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::address::Address;
 use super::fault::Fault;
@@ -101,12 +103,55 @@ impl Raw {
     async fn exchange(&self, method: Method, path: &str, body: Body) -> Result<Bytes, Fault> {
         match &self.address {
             Address::Unix(socket) => talk(connect_unix(socket).await?, method, path, body).await,
-            Address::Tcp(host) => {
-                let stream = TcpStream::connect(host).await.map_err(|e| Fault::Unavailable(format!("{host}: {e}")))?;
-                talk(stream, method, path, body).await
-            }
+            Address::Tcp(host) => talk(connect_tcp(host).await?, method, path, body).await,
         }
     }
+}
+
+impl Raw {
+    /// Sends a POST and takes the connection over for what follows.
+    pub(super) async fn upgrade(
+        &self,
+        path: &str,
+        body: serde_json::Value,
+    ) -> Result<impl AsyncRead + AsyncWrite + use<>, Fault> {
+        match &self.address {
+            Address::Unix(socket) => take_over(connect_unix(socket).await?, path, body).await,
+            Address::Tcp(host) => take_over(connect_tcp(host).await?, path, body).await,
+        }
+    }
+}
+
+async fn take_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    path: &str,
+    body: serde_json::Value,
+) -> Result<TokioIo<Upgraded>, Fault> {
+    let cut = |e: hyper::Error| Fault::Unavailable(e.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(cut)?;
+    // Ends with the exchange: upgraded, refused, or because the sender was dropped.
+    let connection = AbortOnDropHandle::new(tokio::spawn(connection.with_upgrades()));
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("/v4.3.1/libpod{path}"))
+        .header("Host", "d")
+        .header("Content-Type", "application/json")
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "tcp")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .map_err(|e| Fault::Garbled(e.to_string()))?;
+    let response = sender.send_request(request).await.map_err(cut)?;
+    let status = response.status().as_u16();
+    if status == 101 {
+        return hyper::upgrade::on(response).await.map(TokioIo::new).map_err(cut);
+    }
+    let answer = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+    drop(connection);
+    Err(refused(status, &answer.map_err(|e| Fault::Unavailable(e.to_string()))?.to_bytes()))
+}
+
+async fn connect_tcp(host: &str) -> Result<TcpStream, Fault> {
+    TcpStream::connect(host).await.map_err(|e| Fault::Unavailable(format!("{host}: {e}")))
 }
 
 pub(super) async fn connect_unix(socket: &Path) -> Result<UnixStream, Fault> {

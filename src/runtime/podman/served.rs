@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fluxdb_adapters::Secret;
+use fluxdb_adapters::{Exec, Secret};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::PodmanRuntime;
 use crate::config::PodmanConfig;
 use crate::domain::{ErrorKind, InstanceId};
-use crate::runtime::{ContainerRuntime, RuntimeEvent};
+use crate::runtime::{ContainerRuntime, ExecOutput, RuntimeEvent};
 
 /// What is sent, piece by piece; the connection is closed after the last one.
 type Script = Vec<String>;
@@ -70,8 +70,15 @@ async fn answer(mut stream: UnixStream, script: Arc<impl Fn(&str) -> Option<Scri
         return;
     };
     for piece in pieces {
+        let taken_over = piece.starts_with("HTTP/1.1 101");
         if stream.write_all(piece.as_bytes()).await.is_err() {
             return;
+        }
+        if taken_over {
+            let mut input = String::new();
+            // The client closes its half.
+            let _ = stream.read_to_string(&mut input).await;
+            seen.lock().expect("seen").push(("input".into(), input));
         }
         // Apart from each other, so that the client sees the borders.
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -231,4 +238,67 @@ async fn a_remote_podman_copies_and_builds_nothing_and_says_why() {
     let error = server.runtime.build_image("postgresql", "17", "x", progress).await.expect_err("remote");
     assert_eq!((error.kind, error.code), (ErrorKind::Unsupported, "image_build_unsupported"));
     assert!(!server.runtime.host().await.expect("host").local);
+}
+
+#[tokio::test]
+async fn a_program_is_run_with_its_input_and_asked_until_it_has_ended() {
+    let asked = Arc::new(Mutex::new(0));
+    let server = serve(move |line| match line {
+        l if l.contains("/start") => {
+            let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_owned();
+            // Cut within the head of a frame and within its text.
+            let frames = ["\u{1}\0\0\0\0\0", "\0\u{5}hel", "lo\u{2}\0\0\0\0\0\0\u{2}oh"].map(str::to_owned);
+            Some(std::iter::once(head).chain(frames).collect())
+        }
+        l if l.contains("/json") => {
+            let mut asked = asked.lock().expect("asked");
+            *asked += 1;
+            let running = *asked < 3;
+            json("200 OK", &format!(r#"{{"Running":{running},"ExitCode":7,"Pid":0,"ContainerID":"x"}}"#))
+        }
+        _ => json("201 Created", r#"{"Id":"e1"}"#),
+    })
+    .await;
+    let exec = Exec {
+        argv: vec!["sh".into(), "-c".into(), "cat".into()],
+        env: vec![("HOME", "/tmp".into())],
+        stdin: Secret::new("canary-Pa55"),
+        refused_when: "",
+    };
+    let limit = Duration::from_secs(5);
+    let output = server.runtime.exec("c", &exec, limit).await.expect("an output");
+    assert_eq!(output, ExecOutput { code: 7, stdout: "hello".into(), stderr: "oh".into() });
+    let seen = server.seen.lock().expect("seen");
+    assert!(seen[0].0.starts_with("POST /v4.3.1/libpod/containers/c/exec "), "{}", seen[0].0);
+    let body: serde_json::Value = serde_json::from_str(&seen[0].1).expect("JSON");
+    assert_eq!((&body["Cmd"][2], &body["Env"][0]), (&"cat".into(), &"HOME=/tmp".into()));
+    assert!(seen[1].0.to_lowercase().contains("upgrade: tcp"), "{}", seen[1].0);
+    assert_eq!(seen[2], ("input".into(), "canary-Pa55".into()));
+    assert!(!seen[0].1.contains("canary") && !seen[1].1.contains("canary"));
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_end_or_start_is_an_error_in_time() {
+    let exec = Exec { argv: vec!["x".into()], env: Vec::new(), stdin: Secret::new("canary-Pa55"), refused_when: "" };
+    let limit = Duration::from_millis(300);
+    let hangs = serve(|line| match line {
+        l if l.contains("/start") => None,
+        l if l.contains("/json") => json("404 Not Found", r#"{"cause":"no such exec session","message":"e1"}"#),
+        _ => json("201 Created", r#"{"Id":"e1"}"#),
+    })
+    .await;
+    let error = hangs.runtime.exec("c", &exec, limit).await.expect_err("in vain");
+    assert_eq!((error.kind, error.code), (ErrorKind::Timeout, "exec_timeout"));
+    assert!(!format!("{error:?}").contains("canary"));
+
+    let stopped =
+        r#"{"cause":"container state improper","message":"can only create exec sessions on running containers"}"#;
+    let server = serve(move |_| json("409 Conflict", stopped)).await;
+    assert_eq!(server.runtime.exec("c", &exec, limit).await.expect_err("stopped").code, "container_not_running");
+    let server = serve(|line| match line {
+        l if l.contains("/start") => json("500 Internal Server Error", r#"{"cause":"crun: x","message":"m"}"#),
+        _ => json("201 Created", r#"{"Id":"e1"}"#),
+    })
+    .await;
+    assert_eq!(server.runtime.exec("c", &exec, limit).await.expect_err("no start").kind, ErrorKind::Internal);
 }
