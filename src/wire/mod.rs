@@ -10,6 +10,7 @@ use crate::domain::Result;
 pub mod fake;
 mod fault;
 mod http;
+mod kafka;
 pub mod live;
 mod mysql;
 mod pool;
