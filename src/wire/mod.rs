@@ -7,6 +7,7 @@ use fluxdb_adapters::{Account, Answer, Call, HttpAuth, Protocol};
 
 use crate::domain::Result;
 
+mod cql;
 pub mod fake;
 mod fault;
 mod http;

@@ -5,7 +5,7 @@ use fluxdb_adapters::{Answer, Call, Protocol};
 
 use super::Target;
 use super::fault::Fault;
-use super::{http, kafka, mysql, postgres, resp};
+use super::{cql, http, kafka, mysql, postgres, resp};
 
 /// One authenticated connection.
 #[async_trait]
@@ -23,9 +23,10 @@ pub(super) async fn open(to: &Target) -> Result<Box<dyn Session>, Fault> {
         Protocol::Postgres => Box::new(postgres::Postgres::open(to).await?),
         Protocol::Mysql => Box::new(mysql::Mysql::open(to).await?),
         Protocol::Resp => Box::new(resp::Resp::open(to).await?),
+        Protocol::Cql => Box::new(cql::Cql::open(to).await?),
         Protocol::Kafka => Box::new(kafka::Kafka::open(to).await?),
         Protocol::Http => Box::new(http::Http::open(to)?),
         // Programs are run by the runtime.
-        Protocol::Cql | Protocol::Mongo | Protocol::Tds | Protocol::Exec => return Err(Fault::WrongProtocol),
+        Protocol::Mongo | Protocol::Tds | Protocol::Exec => return Err(Fault::WrongProtocol),
     })
 }
