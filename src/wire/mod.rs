@@ -13,6 +13,7 @@ mod fault;
 mod http;
 mod kafka;
 pub mod live;
+mod mongodb;
 mod mysql;
 mod pool;
 mod postgres;
