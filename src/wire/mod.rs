@@ -19,6 +19,7 @@ mod pool;
 mod postgres;
 mod resp;
 mod session;
+mod tds;
 mod veil;
 
 /// Where to connect and as whom.

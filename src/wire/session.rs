@@ -5,7 +5,7 @@ use fluxdb_adapters::{Answer, Call, Protocol};
 
 use super::Target;
 use super::fault::Fault;
-use super::{cql, http, kafka, mongodb, mysql, postgres, resp};
+use super::{cql, http, kafka, mongodb, mysql, postgres, resp, tds};
 
 /// One authenticated connection.
 #[async_trait]
@@ -27,7 +27,8 @@ pub(super) async fn open(to: &Target) -> Result<Box<dyn Session>, Fault> {
         Protocol::Kafka => Box::new(kafka::Kafka::open(to).await?),
         Protocol::Http => Box::new(http::Http::open(to)?),
         Protocol::Mongo => Box::new(mongodb::Mongo::open(to).await?),
+        Protocol::Tds => Box::new(tds::Tds::open(to).await?),
         // Programs are run by the runtime.
-        Protocol::Tds | Protocol::Exec => return Err(Fault::WrongProtocol),
+        Protocol::Exec => return Err(Fault::WrongProtocol),
     })
 }

@@ -1,0 +1,206 @@
+//! Tabular data stream: SQL Server. Without TLS, as all our connections are; a server that insists on it is refused.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
+use tiberius::error::Error;
+use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel, Query};
+use tokio::net::TcpStream;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+
+use super::Target;
+use super::fault::Fault;
+use super::session::Session;
+use super::veil::veil;
+
+pub(super) struct Tds {
+    client: Client<Compat<TcpStream>>,
+    account: Account,
+}
+
+impl Tds {
+    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+        let limit = Duration::from_secs(3);
+        let connected = tokio::time::timeout(limit, TcpStream::connect((to.host.as_str(), to.port))).await;
+        let lost = |why: String| Fault::Unreachable(why);
+        let stream =
+            connected.map_err(|_| lost("no connection within 3 s".into()))?.map_err(|e| lost(e.to_string()))?;
+        stream.set_nodelay(true).map_err(|e| lost(e.to_string()))?;
+        let mut config = Config::new();
+        config.host(&to.host);
+        config.port(to.port);
+        config.application_name("fluxdb");
+        config.encryption(EncryptionLevel::NotSupported);
+        config.authentication(AuthMethod::sql_server(&to.account.username, to.account.password.expose()));
+        if let Some(database) = &to.database {
+            config.database(database);
+        }
+        let client = Client::connect(config, stream.compat_write()).await;
+        Ok(Self { client: client.map_err(|e| classify(&e, &to.account, ""))?, account: to.account.clone() })
+    }
+
+    async fn query(&mut self, text: &str, params: &[Secret]) -> Result<Vec<Vec<Option<String>>>, Error> {
+        let stream = if params.is_empty() {
+            self.client.simple_query(text).await?
+        } else {
+            let mut query = Query::new(text);
+            params.iter().for_each(|p| query.bind(p.expose()));
+            query.query(&mut self.client).await?
+        };
+        // Of several results the first that has rows, as elsewhere.
+        let results = stream.into_results().await?;
+        let rows = results.into_iter().find(|rows| !rows.is_empty()).unwrap_or_default();
+        Ok(rows.into_iter().map(|row| row.into_iter().map(|value| shown(&value)).collect()).collect())
+    }
+}
+
+#[async_trait]
+impl Session for Tds {
+    async fn carry_out(&mut self, call: &Call) -> Result<Answer, Fault> {
+        let Request::Sql { text, params } = &call.request else { return Err(Fault::WrongProtocol) };
+        if let Some(database) = &call.database {
+            let enter = format!("USE [{}]", database.replace(']', "]]"));
+            self.query(&enter, &[]).await.map_err(|e| classify(&e, &self.account, ""))?;
+        }
+        let rows = self.query(text.expose(), params).await;
+        Ok(Answer::Rows(rows.map_err(|e| classify(&e, &self.account, text.expose()))?))
+    }
+
+    async fn close(self: Box<Self>) {
+        // A server that goes away now has already answered.
+        let _ = self.client.close().await;
+    }
+}
+
+/// NULL is nothing; times are for the statement to convert.
+fn shown(value: &ColumnData<'_>) -> Option<String> {
+    fn text(value: &Option<impl ToString>) -> Option<String> {
+        value.as_ref().map(ToString::to_string)
+    }
+    match value {
+        ColumnData::U8(n) => text(n),
+        ColumnData::I16(n) => text(n),
+        ColumnData::I32(n) => text(n),
+        ColumnData::I64(n) => text(n),
+        ColumnData::F32(n) => text(n),
+        ColumnData::F64(n) => text(n),
+        ColumnData::Bit(bit) => bit.map(|b| u8::from(b).to_string()),
+        ColumnData::String(words) => text(words),
+        ColumnData::Guid(id) => text(id),
+        ColumnData::Numeric(n) => n.map(decimal),
+        ColumnData::Xml(xml) => text(xml),
+        ColumnData::Binary(bytes) => {
+            bytes.as_ref().map(|bytes| bytes.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02X}")))
+        }
+        ColumnData::DateTime(t) => {
+            t.and_then(|t| moment(1900, i64::from(t.days()), i64::from(t.seconds_fragments()) * 1_000_000_000 / 300))
+        }
+        ColumnData::SmallDateTime(t) => {
+            t.and_then(|t| moment(1900, i64::from(t.days()), i64::from(t.seconds_fragments()) * 60_000_000_000))
+        }
+        ColumnData::Date(d) => d.and_then(|d| moment(1, i64::from(d.days()), 0)).map(|text| text[..10].to_owned()),
+        ColumnData::Time(t) => t.and_then(|t| moment(1, 0, of_day(t))).map(|text| text[11..].to_owned()),
+        ColumnData::DateTime2(t) => t.and_then(|t| moment(1, i64::from(t.date().days()), of_day(t.time()))),
+        // In UTC, as it is kept.
+        ColumnData::DateTimeOffset(t) => t
+            .and_then(|t| moment(1, i64::from(t.datetime2().date().days()), of_day(t.datetime2().time())))
+            .map(|text| format!("{text}Z")),
+    }
+}
+
+/// Nanoseconds since midnight.
+fn of_day(time: tiberius::time::Time) -> i64 {
+    let units = 10_u64.pow(9_u32.saturating_sub(u32::from(time.scale())));
+    i64::try_from(time.increments().saturating_mul(units)).unwrap_or_default()
+}
+
+/// Days after the first of January of this year, and nanoseconds of the day.
+fn moment(year: i16, days: i64, nanoseconds: i64) -> Option<String> {
+    let span = jiff::Span::new().try_days(days).ok()?.try_nanoseconds(nanoseconds).ok()?;
+    Some(jiff::civil::date(year, 1, 1).at(0, 0, 0, 0).checked_add(span).ok()?.to_string())
+}
+
+/// `-0.05`, which the crate shows as `0.05`.
+fn decimal(n: tiberius::numeric::Numeric) -> String {
+    let scale = usize::from(n.scale());
+    let digits = format!("{:0>width$}", n.value().unsigned_abs(), width = scale + 1);
+    let (whole, part) = digits.split_at(digits.len() - scale);
+    let sign = if n.value() < 0 { "-" } else { "" };
+    if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
+}
+
+fn classify(error: &Error, account: &Account, sent: &str) -> Fault {
+    match error {
+        Error::Server(e) => of_server(e.code(), veil(e.message(), account, sent)),
+        Error::Conversion(why) | Error::Encoding(why) => Fault::Refused("column_type".into(), veil(why, account, sent)),
+        other => Fault::Unreachable(veil(&other.to_string(), account, sent)),
+    }
+}
+
+fn of_server(code: u32, words: String) -> Fault {
+    match code {
+        // Login failed; not from a trusted domain (Windows logins only).
+        18456 | 18452 => Fault::LoginRefused(words),
+        // The server is not ready, in single-user mode, shutting down, or upgrades its scripts; this database recovers.
+        17197 | 18401 | 6005 | 18461 | 922 => Fault::Unreachable(format!("{code}: {words}")),
+        code => Fault::Refused(code.to_string(), words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fluxdb_adapters::{HttpAuth, Protocol};
+    use tiberius::numeric::Numeric;
+    use tiberius::time::{Date, DateTime, DateTime2, Time};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[test]
+    fn values_are_text() {
+        let of = |value: ColumnData<'_>| shown(&value);
+        assert_eq!(of(ColumnData::String(Some("x".into()))).as_deref(), Some("x"));
+        assert_eq!(of(ColumnData::String(None)), None);
+        assert_eq!(of(ColumnData::I64(Some(-7))).as_deref(), Some("-7"));
+        assert_eq!(of(ColumnData::Bit(Some(true))).as_deref(), Some("1"));
+        assert_eq!(of(ColumnData::Binary(Some(vec![1, 0xab].into()))).as_deref(), Some("0x01AB"));
+        let numeric = |value, scale| of(ColumnData::Numeric(Some(Numeric::new_with_scale(value, scale))));
+        assert_eq!(numeric(-5, 2).as_deref(), Some("-0.05"));
+        assert_eq!(numeric(1234, 2).as_deref(), Some("12.34"));
+        assert_eq!(numeric(1234, 0).as_deref(), Some("1234"));
+        let date = Date::new(738_885);
+        assert_eq!(of(ColumnData::Date(Some(date))).as_deref(), Some("2024-01-01"));
+        let at = DateTime2::new(date, Time::new(36_610, 1));
+        assert_eq!(of(ColumnData::DateTime2(Some(at))).as_deref(), Some("2024-01-01T01:01:01"));
+        assert_eq!(of(ColumnData::Time(Some(Time::new(36_610, 1)))).as_deref(), Some("01:01:01"));
+        assert_eq!(of(ColumnData::DateTime(Some(DateTime::new(1, 300)))).as_deref(), Some("1900-01-02T00:00:01"));
+    }
+
+    #[test]
+    fn codes_are_decimal() {
+        assert!(matches!(of_server(18456, String::new()), Fault::LoginRefused(_)));
+        assert!(matches!(of_server(18452, String::new()), Fault::LoginRefused(_)));
+        assert!(matches!(of_server(4060, String::new()), Fault::Refused(code, _) if code == "4060"));
+        assert!(matches!(of_server(18401, String::new()), Fault::Unreachable(_)));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_breaks_off_is_unreachable_and_no_password_is_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let port = listener.local_addr().expect("address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut greeting = [0; 64];
+                // Whatever it is, the answer is not the protocol's.
+                let _ = stream.read(&mut greeting).await;
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            }
+        });
+        let account = Account { username: "sa".into(), password: Secret::new("canary-Pa55") };
+        let host = "127.0.0.1".into();
+        let target = Target { protocol: Protocol::Tds, http_auth: HttpAuth::None, host, port, account, database: None };
+        let fault = Tds::open(&target).await.err().expect("no server");
+        assert!(matches!(fault, Fault::Unreachable(_)) && !format!("{fault:?}").contains("canary"), "{fault:?}");
+    }
+}
