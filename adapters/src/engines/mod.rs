@@ -3,6 +3,8 @@
 use crate::Engine;
 
 mod mariadb;
+mod mysql;
+mod mysqlfamily;
 mod postgresql;
 mod redis;
 mod sql;
@@ -11,6 +13,7 @@ mod valkey;
 static ALL: &[&dyn Engine] = &[
     &postgresql::ENGINE, //
     &mariadb::ENGINE,
+    &mysql::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
 ];
