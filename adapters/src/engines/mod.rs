@@ -3,14 +3,19 @@
 use crate::Engine;
 
 mod mariadb;
+mod mysql;
+mod mysqlfamily;
 mod postgresql;
 mod redis;
 mod sql;
+mod timescaledb;
 mod valkey;
 
 static ALL: &[&dyn Engine] = &[
     &postgresql::ENGINE, //
     &mariadb::ENGINE,
+    &mysql::ENGINE,
+    &timescaledb::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
 ];
