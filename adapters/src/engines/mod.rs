@@ -4,6 +4,7 @@ use crate::Engine;
 
 mod keydb;
 mod mariadb;
+mod mongodb;
 mod postgresql;
 mod redis;
 mod sql;
@@ -15,6 +16,7 @@ static ALL: &[&dyn Engine] = &[
     &redis::ENGINE,
     &valkey::ENGINE,
     &keydb::ENGINE,
+    &mongodb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
