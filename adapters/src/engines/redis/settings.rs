@@ -24,8 +24,6 @@ const OLD: &[&str] = &["6.2", "6.3"];
 const BEFORE_7_2: &[&str] = &["6.2", "6.3", "7.0"];
 /// Valkey since 8; no Redis has these numbers.
 const VALKEY_8: &[&str] = &["8.1", "9.1"];
-/// All but KeyDB.
-const NOT_KEYDB: &[&str] = &["6.2", "7.0", "7.2", "7.4", "8.0", "8.1", "8.2", "9.1"];
 
 /// When a snapshot is written, unless the user says otherwise.
 const SAVE: &str = "3600 1 300 100 60 10000";
@@ -70,7 +68,6 @@ static CATALOGUE: &[Setting] = &[
     // Work
     Setting::int("databases", 1, 10_000, "", "16", Immutable, "Numbered databases"),
     Setting::int("io-threads", 1, 16, "", "", Restart, "Threads that read and write connections").not_in(&["6.3"]),
-    Setting::int("server-threads", 1, 16, "", "", Restart, "Threads that serve connections").not_in(NOT_KEYDB),
     Setting::int("hz", 1, 500, "", "10", Dynamic, "Background rounds a second"),
     Setting::flag("dynamic-hz", "true", Dynamic, "More rounds with more connections").not_in(VALKEY_8),
     Setting::int("active-expire-effort", 1, 10, "", "1", Dynamic, "Effort for finding expired keys"),
