@@ -2,6 +2,7 @@
 
 use crate::Engine;
 
+mod couchdb;
 mod keydb;
 mod mariadb;
 mod mongodb;
@@ -17,6 +18,7 @@ static ALL: &[&dyn Engine] = &[
     &valkey::ENGINE,
     &keydb::ENGINE,
     &mongodb::ENGINE,
+    &couchdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
