@@ -2,9 +2,12 @@
 
 use crate::Engine;
 
+mod couchdb;
+mod keydb;
 mod mariadb;
 mod mysql;
 mod mysqlfamily;
+mod mongodb;
 mod postgresql;
 mod redis;
 mod sql;
@@ -18,6 +21,9 @@ static ALL: &[&dyn Engine] = &[
     &timescaledb::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
+    &keydb::ENGINE,
+    &mongodb::ENGINE,
+    &couchdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
