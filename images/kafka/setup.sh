@@ -49,6 +49,7 @@ done
 
 cat > /opt/kafka/config/log4j2.properties << 'END'
 status = error
+shutdownHook = disable
 rootLogger.level = info
 rootLogger.appenderRef.out.ref = out
 appender.out.type = Console
