@@ -4,6 +4,7 @@ use crate::Engine;
 
 mod couchdb;
 mod keydb;
+mod kafka;
 mod mariadb;
 mod mysql;
 mod mysqlfamily;
@@ -24,6 +25,7 @@ static ALL: &[&dyn Engine] = &[
     &keydb::ENGINE,
     &mongodb::ENGINE,
     &couchdb::ENGINE,
+    &kafka::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
