@@ -72,7 +72,8 @@ static FACTS: Facts = Facts {
     extra_caps: &[],
     caveats: &[
         "One database for each instance: H2 keeps its users inside a database.",
-        "Names without quotes are lower case and the mode is PostgreSQL's, since H2's PostgreSQL protocol sets both.",
+        "H2 runs in its PostgreSQL mode with lower-case names, since its PostgreSQL protocol asks for both: no BLOB, TINYINT, DATETIME, IDENTITY or AUTO_INCREMENT (use bytea, smallint, timestamp, bigserial).",
+        "The roles read and readwrite count for the schema public; readwrite may also make and drop tables in every schema.",
         "No user is an administrator: H2's administrators run Java code and read files inside the server.",
         "H2 drops a connection over the PostgreSQL protocol that shows a wrong password, without a word.",
     ],
