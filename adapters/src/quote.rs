@@ -11,6 +11,11 @@ pub fn pg_literal(value: &str) -> String {
     if quoted.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// Literal of the SQL standard: `'` doubled, a backslash is a character like any other.
+pub fn sql_literal(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
 /// MySQL and MariaDB identifier: backtick doubled.
 pub fn mysql_ident(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))

@@ -5,6 +5,7 @@ use crate::Engine;
 mod couchdb;
 mod keydb;
 mod kafka;
+mod h2;
 mod mariadb;
 mod mysql;
 mod mysqlfamily;
@@ -26,6 +27,7 @@ static ALL: &[&dyn Engine] = &[
     &mongodb::ENGINE,
     &couchdb::ENGINE,
     &kafka::ENGINE,
+    &h2::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
