@@ -2,6 +2,7 @@
 
 use crate::Engine;
 
+mod clickhouse;
 mod mariadb;
 mod postgresql;
 mod redis;
@@ -13,6 +14,7 @@ static ALL: &[&dyn Engine] = &[
     &mariadb::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
+    &clickhouse::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
