@@ -3,6 +3,7 @@
 use crate::Engine;
 
 mod clickhouse;
+mod influxdb;
 mod mariadb;
 mod postgresql;
 mod redis;
@@ -15,6 +16,7 @@ static ALL: &[&dyn Engine] = &[
     &redis::ENGINE,
     &valkey::ENGINE,
     &clickhouse::ENGINE,
+    &influxdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
