@@ -31,6 +31,26 @@ pub fn mysql_literal(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
+/// ClickHouse identifier: backtick and backslash escaped.
+pub fn clickhouse_ident(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+/// InfluxQL identifier: double quote and backslash escaped.
+pub fn influx_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// InfluxQL literal: single quote and backslash escaped.
+pub fn influx_literal(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// Text inside an XML element or attribute.
+pub fn xml_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;")
+}
+
 /// Percent-encodes all but the unreserved characters of RFC 3986.
 pub fn percent(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

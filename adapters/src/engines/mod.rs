@@ -6,6 +6,8 @@ mod couchdb;
 mod keydb;
 mod kafka;
 mod h2;
+mod clickhouse;
+mod influxdb;
 mod mariadb;
 mod mysql;
 mod mysqlfamily;
@@ -28,6 +30,8 @@ static ALL: &[&dyn Engine] = &[
     &couchdb::ENGINE,
     &kafka::ENGINE,
     &h2::ENGINE,
+    &clickhouse::ENGINE,
+    &influxdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
