@@ -2,16 +2,16 @@
 
 use crate::Engine;
 
-mod couchdb;
-mod keydb;
-mod kafka;
-mod h2;
 mod clickhouse;
+mod couchdb;
+mod h2;
 mod influxdb;
+mod kafka;
+mod keydb;
 mod mariadb;
+mod mongodb;
 mod mysql;
 mod mysqlfamily;
-mod mongodb;
 mod postgresql;
 mod redis;
 mod sql;

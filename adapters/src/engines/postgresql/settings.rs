@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Postgresql;
 use crate::Apply::{Dynamic, Restart};
 use crate::quote::{pg_ident, pg_literal};
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings};
 
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
@@ -169,15 +169,41 @@ impl Settings for Postgresql {
         // ALTER SYSTEM writes postgresql.auto.conf, which counts before the rendered file; so both always say the same.
         let change = match value {
             Some(value) => format!("ALTER SYSTEM SET {} = {}", setting.name, spelled(setting, value)),
-            None => format!("ALTER SYSTEM RESET {}", setting.name),
+            // The file of the running container may still hold what is taken back, so RESET would not be enough.
+            None => {
+                let value = self.sku_value(cx, setting.name).unwrap_or_else(|| setting.default.to_owned());
+                format!("ALTER SYSTEM SET {} = {}", setting.name, spelled(setting, &value))
+            }
         };
         // What would end fluxdb's own sessions and statements does not count for its account.
         let own = OWN.iter().filter(|(name, _)| *name == setting.name);
         let system = pg_ident(&cx.system.username);
-        let mut calls: Vec<Call> =
-            own.map(|(name, value)| Call::sql(format!("ALTER ROLE {system} SET {name} = {value}"))).collect();
+        let mut calls: Vec<Call> = own
+            .flat_map(|(name, value)| {
+                // The role's value counts in sessions that begin later, so this one needs its own.
+                [format!("ALTER ROLE {system} SET {name} = {value}"), format!("SET SESSION {name} = {value}")]
+                    .map(Call::sql)
+            })
+            .collect();
         calls.extend([Call::sql(change), Call::sql("SELECT pg_reload_conf()")]);
         calls
+    }
+}
+
+impl Postgresql {
+    /// What the SKU says, where the default depends on it.
+    fn sku_value(&self, cx: &Cx, name: &str) -> Option<String> {
+        let key = match name {
+            "work_mem" => "work_mem_kib",
+            "maintenance_work_mem" => "maintenance_work_mem_mib",
+            "effective_cache_size" => "effective_cache_size_mib",
+            "max_wal_size" => "max_wal_size_mib",
+            "max_parallel_workers" => "max_parallel_workers",
+            "max_parallel_workers_per_gather" => "max_parallel_workers_per_gather",
+            "tcp_keepalives_idle" => return Some("0".into()),
+            _ => return None,
+        };
+        Some(self.tuning(cx).get_attr(key).ok()?.to_string())
     }
 }
 
