@@ -2,6 +2,7 @@
 
 use crate::Engine;
 
+mod cockroachdb;
 mod mariadb;
 mod mysql;
 mod mysqlfamily;
@@ -16,6 +17,7 @@ static ALL: &[&dyn Engine] = &[
     &mariadb::ENGINE,
     &mysql::ENGINE,
     &timescaledb::ENGINE,
+    &cockroachdb::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
 ];
