@@ -4,6 +4,7 @@ use crate::Engine;
 
 mod cockroachdb;
 mod mariadb;
+mod mssql;
 mod mysql;
 mod mysqlfamily;
 mod postgresql;
@@ -18,6 +19,7 @@ static ALL: &[&dyn Engine] = &[
     &mysql::ENGINE,
     &timescaledb::ENGINE,
     &cockroachdb::ENGINE,
+    &mssql::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
 ];
