@@ -7,6 +7,7 @@ mod mariadb;
 mod mssql;
 mod mysql;
 mod mysqlfamily;
+mod oracle;
 mod postgresql;
 mod redis;
 mod sql;
@@ -20,6 +21,7 @@ static ALL: &[&dyn Engine] = &[
     &timescaledb::ENGINE,
     &cockroachdb::ENGINE,
     &mssql::ENGINE,
+    &oracle::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
 ];
