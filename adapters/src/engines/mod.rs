@@ -3,6 +3,7 @@
 use crate::Engine;
 
 mod clickhouse;
+mod cockroachdb;
 mod couchdb;
 mod h2;
 mod influxdb;
@@ -10,8 +11,10 @@ mod kafka;
 mod keydb;
 mod mariadb;
 mod mongodb;
+mod mssql;
 mod mysql;
 mod mysqlfamily;
+mod oracle;
 mod postgresql;
 mod redis;
 mod sql;
@@ -20,18 +23,21 @@ mod valkey;
 
 static ALL: &[&dyn Engine] = &[
     &postgresql::ENGINE, //
-    &mariadb::ENGINE,
     &mysql::ENGINE,
-    &timescaledb::ENGINE,
-    &redis::ENGINE,
-    &valkey::ENGINE,
-    &keydb::ENGINE,
+    &mariadb::ENGINE,
+    &mssql::ENGINE,
+    &oracle::ENGINE,
+    &cockroachdb::ENGINE,
     &mongodb::ENGINE,
     &couchdb::ENGINE,
-    &kafka::ENGINE,
-    &h2::ENGINE,
-    &clickhouse::ENGINE,
+    &redis::ENGINE,
+    &keydb::ENGINE,
+    &valkey::ENGINE,
     &influxdb::ENGINE,
+    &timescaledb::ENGINE,
+    &clickhouse::ENGINE,
+    &h2::ENGINE,
+    &kafka::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
