@@ -2,6 +2,7 @@
 
 use crate::Engine;
 
+mod arangodb;
 mod couchdb;
 mod keydb;
 mod mariadb;
@@ -19,6 +20,7 @@ static ALL: &[&dyn Engine] = &[
     &keydb::ENGINE,
     &mongodb::ENGINE,
     &couchdb::ENGINE,
+    &arangodb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
