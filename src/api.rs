@@ -144,6 +144,8 @@ pub struct Instance {
     pub capabilities: BTreeMap<String, bool>,
     /// Where clients connect.
     pub endpoint: Endpoint,
+    /// Everything that is published, `endpoint` first.
+    pub endpoints: Vec<PublishedPort>,
     /// The user's account.
     pub username: String,
     /// The user's database, where the engine has named ones.
@@ -208,6 +210,70 @@ pub struct Endpoint {
     pub uri_masked: String,
 }
 
+/// Something that the server listens on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PublishedPort {
+    /// What speaks there: `sql`, `http`, ...
+    pub name: String,
+    /// Address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// The settings of an instance.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SettingsView {
+    /// Everything that can be changed.
+    pub items: Vec<SettingView>,
+    /// Why `effective` is missing; null when the server answered.
+    #[schema(required)]
+    pub degraded: Option<String>,
+}
+
+/// One parameter of an engine.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SettingView {
+    /// The engine's own name.
+    pub name: String,
+    /// `integer`, `float`, `boolean`, `choice`, `text`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Smallest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<f64>,
+    /// Largest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
+    /// Unit of a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The words of a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<String>>,
+    /// What counts when nobody says otherwise; absent where that depends on the SKU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// `dynamic` (at once), `restart` (fluxdb restarts the server), `immutable` (at creation only).
+    pub apply: String,
+    /// One line.
+    pub meaning: String,
+    /// What the user has set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// What counts in the running server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<String>,
+}
+
+/// Replaces the settings that the user has set; what is absent goes back to the default.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateSettings {
+    /// Values by name, as text: numbers in the setting's unit, `true` or `false`.
+    pub settings: BTreeMap<String, String>,
+}
+
 /// What limits are asked for and what the kernel really enforces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
@@ -259,6 +325,9 @@ pub struct CreateInstance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = Password)]
     pub password: Option<String>,
+    /// Engine settings by name, see `/engines/{engine}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// Published port; one is chosen when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1024, maximum = 65535)]
@@ -522,7 +591,7 @@ pub struct EngineView {
     pub id: String,
     /// Name.
     pub title: String,
-    /// `relational`, `key_value`.
+    /// `relational`, `document`, `key_value`, ...
     pub category: String,
     /// Licence note.
     pub license: String,
@@ -536,8 +605,15 @@ pub struct EngineView {
     pub capabilities: BTreeMap<String, bool>,
     /// The least memory, MiB.
     pub minimum_memory_mib: u32,
-    /// `real` (the tests ran against a real server) or `not_yet`.
+    /// `real` (the conformance suite passed on a real server), `protocol_only` (on another server that speaks its
+    /// protocol) or `not_yet`: the best of its versions.
     pub verified: String,
+    /// What a user should know before choosing it.
+    pub caveats: Vec<String>,
+    /// Roles of inner users: `null` where it is offered, otherwise why not. Empty where users cannot be made.
+    pub roles: BTreeMap<String, Option<String>>,
+    /// Parameters that can be changed.
+    pub settings: Vec<SettingView>,
 }
 
 /// A version in the catalogue.
@@ -551,8 +627,10 @@ pub struct EngineVersion {
     pub end_of_life: String,
     /// Whether that day has passed.
     pub ended: bool,
-    /// Whether it can be built from distribution packages.
+    /// Whether it can be built here, without a registry.
     pub buildable: bool,
+    /// As of the engine, for this version.
+    pub verified: String,
 }
 
 /// A SKU, and what it becomes on this host.

@@ -41,7 +41,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; does fluxdb run already?", config.server.listen))?;
     let runtime = Arc::new(PodmanRuntime::connect(&config.podman, &owner, &data_dir).await?);
-    let app = open(store, runtime, Arc::new(LiveWire), vault, config, owner).await?;
+    let app = open(store, runtime, Arc::new(LiveWire::default()), vault, config, owner).await?;
     announce(tokens::ensure_admin_token(&app.core.store, &app.core.vault, &data_dir).await?);
     info!(listen = %listener.local_addr()?, installation = %app.core.owner, version = env!("CARGO_PKG_VERSION"), "fluxdb is up");
     start_workers(&app);

@@ -61,6 +61,7 @@ async fn ours(client: &mut Client, engine: &dyn Engine, round: usize) -> Made {
     let id = instance["id"].as_str().unwrap().to_owned();
     let target = Target {
         protocol: facts.protocol,
+        http_auth: facts.http_auth,
         host: "127.0.0.1".into(),
         port: u16::try_from(instance["endpoint"]["port"].as_u64().unwrap()).unwrap(),
         account: Account { username: instance["username"].as_str().unwrap().into(), password: Secret::new(PASSWORD) },
@@ -95,6 +96,7 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
         Protocol::Postgres => ("postgres", &["POSTGRES_PASSWORD"], &[]),
         Protocol::Mysql => ("root", &["MARIADB_ROOT_PASSWORD"], &[]),
         Protocol::Resp => ("default", &[], &["--requirepass", PASSWORD]),
+        other => panic!("no plain run for {other:?} is known here"),
     };
     let mut command = Command::new("podman");
     command.args(["run", "-d", "--pull=never", "--label=fluxdb.test=1", "--name", &name]);
@@ -108,6 +110,7 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
     assert!(command.status().unwrap().success());
     let target = Target {
         protocol: facts.protocol,
+        http_auth: facts.http_auth,
         host: "127.0.0.1".into(),
         port,
         account: Account { username: user.into(), password: Secret::new(PASSWORD) },
@@ -123,7 +126,7 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
 
 /// Asks every 5 ms, the same way for both.
 async fn first_query(engine: &dyn Engine, target: &Target, started: Instant) {
-    while LiveWire.run(target, &[engine.ping()], Duration::from_secs(2)).await.is_err() {
+    while LiveWire::default().run(target, &[engine.ping()], Duration::from_secs(2)).await.is_err() {
         assert!(started.elapsed() < DEADLINE, "{} did not answer", engine.facts().id);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

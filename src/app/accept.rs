@@ -88,6 +88,7 @@ impl App {
             | OperationKind::Stop
             | OperationKind::Restart
             | OperationKind::Resize
+            | OperationKind::Configure
             | OperationKind::Delete
             | OperationKind::Repair => limits.instance_deadline_secs,
         };

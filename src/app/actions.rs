@@ -17,13 +17,15 @@ pub enum Action {
     Restart,
     /// Another SKU.
     Resize,
+    /// Other engine settings.
+    Configure,
     /// Remove it.
     Delete,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 5] = [Self::Start, Self::Stop, Self::Restart, Self::Resize, Self::Delete];
+    pub const ALL: [Action; 6] = [Self::Start, Self::Stop, Self::Restart, Self::Resize, Self::Configure, Self::Delete];
 
     /// As in JSON.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Action {
             Action::Stop => "stop",
             Action::Restart => "restart",
             Action::Resize => "resize",
+            Action::Configure => "configure",
             Action::Delete => "delete",
         }
     }
@@ -42,9 +45,13 @@ pub fn state(entry: &Entry) -> State {
     match entry.operation.map(|(_, kind)| kind) {
         Some(OperationKind::Create) => return State::Creating,
         Some(OperationKind::Delete) => return State::Deleting,
-        Some(OperationKind::Start | OperationKind::Stop | OperationKind::Restart | OperationKind::Resize) => {
-            return State::Updating;
-        }
+        Some(
+            OperationKind::Start
+            | OperationKind::Stop
+            | OperationKind::Restart
+            | OperationKind::Resize
+            | OperationKind::Configure,
+        ) => return State::Updating,
         Some(
             OperationKind::Repair | OperationKind::ImagePull | OperationKind::ImageBuild | OperationKind::PodmanInstall,
         )
@@ -93,7 +100,9 @@ pub fn refusal(entry: &Entry, action: Action) -> Option<Error> {
         (Action::Start, Desired::Running) if state(entry) == State::Running => no("The instance runs already."),
         (Action::Stop, Desired::Stopped) => no("The instance is stopped already."),
         (Action::Restart, Desired::Stopped) => no("The instance is stopped; start it instead."),
-        (Action::Start | Action::Stop | Action::Restart | Action::Resize | Action::Delete, _) => None,
+        (Action::Start | Action::Stop | Action::Restart | Action::Resize | Action::Configure | Action::Delete, _) => {
+            None
+        }
     }
 }
 

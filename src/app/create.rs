@@ -1,6 +1,6 @@
 //! Asking for an instance: every field is checked before anything is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use serde_json::json;
 
 use super::accept::Asked;
 use super::caller::Caller;
+use super::settings::check_settings;
 use super::{App, Permission};
 use crate::api::{Accepted, CreateInstance, DryRun};
+use crate::config::EndpointConfig;
 use crate::domain::admission::{Admission, Capacity, admit};
 use crate::domain::container;
 use crate::domain::error::FieldError;
@@ -79,10 +81,7 @@ impl App {
                 let capacity = Capacity { vcpu_allocated: vcpu, memory_mib_allocated: memory, ..capacity };
                 admit(&record.size.into(), &capacity).require(&record.sku)?;
                 let taken = instances::ports(tx, &record.host_ip)?;
-                record.port = match chosen {
-                    Some(port) => port,
-                    None => free_port(endpoints.bind, endpoints.port_first, endpoints.port_last, &taken)?,
-                };
+                choose_ports(&mut record, chosen, &endpoints, taken)?;
                 instances::insert(tx, &record)?;
                 credentials::put(tx, id, Role::System, &system)?;
                 credentials::put(tx, id, Role::User, &user)?;
@@ -126,12 +125,14 @@ impl App {
         let endpoints = &self.core.config.endpoints;
         let ip = record.host_ip.clone();
         let taken = self.core.store.read(move |db| instances::ports(db, &ip)).await?;
-        record.port = match body.port {
-            Some(port) => port,
-            None => free_port(endpoints.bind, endpoints.port_first, endpoints.port_last, &taken)?,
-        };
+        choose_ports(&mut record, body.port, endpoints, taken)?;
         let mask = || crate::ops::core::masked();
-        let plan = container::plan(&self.core.owner, &record, &record.cx(mask(), mask())?, self.core.class().await?)?;
+        let plan = container::plan(
+            &self.core.owner,
+            &record,
+            &record.cx(&self.endpoint_host(&record), mask(), mask())?,
+            self.core.class().await?,
+        )?;
         let files = plan
             .spec
             .secrets
@@ -186,9 +187,13 @@ impl App {
             wrong.add("/sku", text);
         }
         let username = body.username.clone().unwrap_or_else(|| facts.default_username.to_owned());
-        if body.username.is_some() {
+        if facts.single_account && username != facts.default_username {
+            wrong.add("/username", format!("must be {}: {} has a single account", facts.default_username, facts.title));
+        } else if body.username.is_some() && !facts.single_account {
             wrong.check("/username", engine.check_name(NameKind::User, &username));
         }
+        let settings = body.settings.clone();
+        check_settings(&mut wrong, engine, &version, &settings, None);
         let database = match (&body.database, facts.default_database) {
             (Some(name), _) => {
                 wrong.check("/database", engine.check_name(NameKind::Database, name));
@@ -221,10 +226,13 @@ impl App {
             labels: body.labels.clone(),
             desired: Desired::Running,
             revision: 1,
+            restart_revision: 1,
             username,
             database,
             host_ip: self.core.config.endpoints.bind.to_string(),
             port: 0,
+            more_ports: Vec::new(),
+            settings,
             seeded_from: None,
             initialized_at: None,
             deletion_protection: body.deletion_protection,
@@ -342,9 +350,40 @@ fn check_port(port: u16) -> Result<(), String> {
     if port >= 1024 { Ok(()) } else { Err("must be 1024 to 65535".into()) }
 }
 
+/// The port where clients connect, and one for each thing more that the server listens on.
+fn choose_ports(
+    record: &mut InstanceRecord,
+    chosen: Option<u16>,
+    endpoints: &EndpointConfig,
+    mut taken: BTreeSet<u16>,
+) -> Result<()> {
+    let free = |taken: &BTreeSet<u16>| free_port(endpoints.bind, endpoints.port_first, endpoints.port_last, taken);
+    record.port = match chosen {
+        Some(port) if taken.contains(&port) => {
+            let text = format!(
+                "The port {port} on {} belongs to another instance; choose another or leave it out.",
+                record.host_ip
+            );
+            let mut error = Error::conflict("port_taken", text);
+            error.fields.push(FieldError { pointer: "/port".into(), detail: "is taken".into() });
+            return Err(error);
+        }
+        Some(port) => port,
+        None => free(&taken)?,
+    };
+    taken.insert(record.port);
+    record.more_ports.clear();
+    for _ in 1..record.engine()?.facts().ports.len() {
+        let port = free(&taken)?;
+        taken.insert(port);
+        record.more_ports.push(port);
+    }
+    Ok(())
+}
+
 /// A port of the range that no instance has and nothing listens on. Starts anywhere, so that the port of a deleted
 /// instance is not handed to the next one at once.
-fn free_port(bind: std::net::IpAddr, first: u16, last: u16, taken: &std::collections::BTreeSet<u16>) -> Result<u16> {
+fn free_port(bind: std::net::IpAddr, first: u16, last: u16, taken: &BTreeSet<u16>) -> Result<u16> {
     let count = u32::from(last) - u32::from(first) + 1;
     let start = rand::random::<u32>() % count;
     (0..count)

@@ -226,6 +226,7 @@ impl App {
         let host = self.core.refresh_host_if_unknown().await?;
         self.admission(&after, &host, Some(id)).await?.require(&after.sku)?;
         after.revision += 1;
+        after.restart_revision = after.revision;
         let params =
             ResizeParams { previous_sku: before.sku.clone(), previous_size: before.size, sku: after.sku.clone() };
         let asked = Asked {

@@ -25,6 +25,7 @@ mod jwt;
 pub mod lifecycle;
 pub mod operations;
 pub mod requirements;
+mod settings;
 pub mod system;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use fluxdb_adapters::Role;
 use serde_json::json;
 
 use super::accept::Asked;
@@ -15,7 +16,7 @@ use crate::api::{
 use crate::domain::admission::admit;
 use crate::domain::host::{HostClass, HostInfo, HostLimits};
 use crate::domain::operation::OperationKind;
-use crate::domain::{Error, ErrorKind, Result, sku};
+use crate::domain::{Error, ErrorKind, Result, conformance, sku};
 use crate::module::module;
 use crate::ops::image;
 use crate::store::instances;
@@ -162,6 +163,7 @@ impl App {
                         end_of_life: v.end_of_life.to_owned(),
                         ended: today.as_str() > v.end_of_life,
                         buildable: sources.local.is_some(),
+                        verified: conformance::verified(facts.id, Some(v.id)).into(),
                     }
                 })
                 .collect(),
@@ -169,7 +171,19 @@ impl App {
             ports: facts.ports.iter().map(|p| (p.name.to_owned(), p.number)).collect(),
             capabilities: capabilities(engine),
             minimum_memory_mib: facts.floor.memory_mib,
-            verified: if facts.versions.iter().any(|v| v.local.is_some()) { "real".into() } else { "not_yet".into() },
+            verified: conformance::verified(facts.id, None).into(),
+            caveats: facts.caveats.iter().map(|c| (*c).to_owned()).collect(),
+            roles: engine
+                .users()
+                .map(|users| {
+                    let offered = |r: Role| (r.as_str().to_owned(), users.role(r).err().map(str::to_owned));
+                    Role::ALL.map(offered).into()
+                })
+                .unwrap_or_default(),
+            settings: engine
+                .settings()
+                .map(|s| s.catalogue().iter().map(|s| super::settings::view(s, None, None)).collect())
+                .unwrap_or_default(),
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fluxdb_adapters::{Account, Endpoint as To, Secret, UriFormat};
 
 use super::{App, actions};
-use crate::api::{Endpoint, ImageRef, Instance, InstanceSize};
+use crate::api::{Endpoint, ImageRef, Instance, InstanceSize, PublishedPort};
 use crate::domain::InstanceId;
 use crate::domain::instance::{Desired, InstanceRecord, Observed};
 use crate::ops::registry::Entry;
@@ -65,6 +65,16 @@ impl App {
             allowed_actions: actions::allowed(entry),
             capabilities: engine.map(capabilities).unwrap_or_default(),
             endpoint: self.endpoint(record),
+            endpoints: facts
+                .map(|f| {
+                    let published = |(p, port): (&fluxdb_adapters::Port, u16)| PublishedPort {
+                        name: p.name.to_owned(),
+                        host: self.endpoint_host(record),
+                        port,
+                    };
+                    f.ports.iter().zip(record.ports()).map(published).collect()
+                })
+                .unwrap_or_default(),
             username: record.username.clone(),
             database: record.database.clone(),
             limits: entry.limits.clone(),
@@ -112,9 +122,13 @@ impl App {
 /// What an engine can do; each entry follows from an ability or fact of its adapter.
 pub(super) fn capabilities(engine: &dyn fluxdb_adapters::Engine) -> BTreeMap<String, bool> {
     BTreeMap::from([
+        ("databases".to_owned(), engine.databases().is_some()),
+        ("metrics".to_owned(), engine.metrics().is_some()),
         ("named_databases".to_owned(), engine.facts().default_database.is_some()),
         ("quick_create".to_owned(), engine.seed().is_some()),
         ("resize".to_owned(), true),
+        ("settings".to_owned(), engine.settings().is_some()),
         ("tls".to_owned(), false),
+        ("users".to_owned(), engine.users().is_some()),
     ])
 }

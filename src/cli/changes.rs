@@ -15,6 +15,7 @@ use crate::api::{CreateInstance, DryRun, Instance, PatchInstance};
 /// As the API says.
 pub fn create(session: &Session, args: &CreateArgs) -> Result {
     let request = CreateInstance {
+        settings: args.settings.iter().cloned().collect(),
         name: args.name.clone(),
         engine: args.engine.clone(),
         version: args.version.clone(),

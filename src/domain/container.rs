@@ -18,6 +18,8 @@ pub const LABEL_INSTANCE: &str = "fluxdb.instance";
 pub const LABEL_NAME: &str = "fluxdb.name";
 /// Label: hash of the specification.
 pub const LABEL_SPEC: &str = "fluxdb.spec";
+/// Label: engine id.
+pub const LABEL_ENGINE: &str = "fluxdb.engine";
 /// Label: what it is: `instance`, `template`.
 pub const LABEL_KIND: &str = "fluxdb.kind";
 
@@ -82,6 +84,9 @@ pub struct TmpfsMount {
     pub mode: String,
     /// Whether it belongs to the container's user (otherwise root, readable to all).
     pub owned: bool,
+    /// Whether programs may be run from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exec: bool,
 }
 
 /// A published port.
@@ -102,6 +107,9 @@ pub struct ContainerSpec {
     pub name: String,
     /// Image, as the runtime knows it.
     pub image: String,
+    /// Instead of the image's entrypoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Vec<String>>,
     /// Arguments for the entrypoint.
     pub argv: Vec<String>,
     /// Environment; no secrets.
@@ -163,13 +171,19 @@ pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> 
     let launch = engine.launch(cx).map_err(Error::internal)?;
     let names = Names::new(owner, record.id);
 
-    let mut tmpfs =
-        vec![TmpfsMount { path: FILES_DIR.into(), size_mib: FILES_TMPFS_MIB, mode: "0755".into(), owned: false }];
+    let mut tmpfs = vec![TmpfsMount {
+        path: FILES_DIR.into(),
+        size_mib: FILES_TMPFS_MIB,
+        mode: "0755".into(),
+        owned: false,
+        exec: false,
+    }];
     tmpfs.extend(facts.tmpfs.iter().map(|t| TmpfsMount {
         path: t.path.into(),
         size_mib: t.size_mib,
         mode: "0700".into(),
         owned: true,
+        exec: t.exec,
     }));
     let mut secrets = Vec::new();
     let mut files = Vec::new();
@@ -182,6 +196,7 @@ pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> 
     let mut spec = ContainerSpec {
         name: names.container(),
         image: record.image_reference.clone(),
+        entrypoint: launch.entrypoint,
         argv: launch.argv,
         env: launch.env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         user: format!("{}:{}", facts.user.uid, facts.user.gid),
@@ -189,11 +204,16 @@ pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> 
         volume_path: facts.volume_path.to_owned(),
         tmpfs,
         secrets,
-        ports: vec![PortMapping {
-            host_ip: record.host_ip.clone(),
-            host_port: record.port,
-            container_port: facts.port().number,
-        }],
+        ports: facts
+            .ports
+            .iter()
+            .zip(record.ports())
+            .map(|(port, host_port)| PortMapping {
+                host_ip: record.host_ip.clone(),
+                host_port,
+                container_port: port.number,
+            })
+            .collect(),
         shm_bytes: u64::from(facts.shm_mib) * 1024 * 1024,
         limits: super::sku::limits_for(record.sku()?.series, &cx.size, pids, class),
         nofile: u64::from(facts.floor.nofile),
@@ -212,6 +232,7 @@ pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> 
     spec.labels.insert(LABEL_NAME.into(), record.name.clone());
     spec.labels.insert(LABEL_SPEC.into(), hash.0.clone());
     spec.labels.insert(LABEL_KIND.into(), "instance".into());
+    spec.labels.insert(LABEL_ENGINE.into(), facts.id.into());
     Ok(Plan { spec, files, hash })
 }
 

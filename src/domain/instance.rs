@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use fluxdb_adapters::{Cx, Engine, Size, Version};
+use fluxdb_adapters::{Account, Advertised, Cx, Engine, Secret, Size, Version};
 use serde::{Deserialize, Serialize};
 
 use super::sku::Sku;
@@ -142,16 +142,22 @@ pub struct InstanceRecord {
     pub labels: BTreeMap<String, String>,
     /// What the user wants.
     pub desired: Desired,
-    /// Grows with each change of files, passwords or size; names the secrets in the runtime.
+    /// Grows with each change of files, passwords, settings or size; names the secrets in the runtime.
     pub revision: u32,
+    /// The oldest revision that a running container may be of: settings that count at once need no new container.
+    pub restart_revision: u32,
     /// The user's account.
     pub username: String,
     /// The user's database, where the engine has named ones.
     pub database: Option<String>,
     /// Address that the port is published on.
     pub host_ip: String,
-    /// Published port.
+    /// Published port where clients connect.
     pub port: u16,
+    /// Published ports of what else the server listens on, in the order of the engine's facts.
+    pub more_ports: Vec<u16>,
+    /// Engine settings that the user has set, by name.
+    pub settings: BTreeMap<String, String>,
     /// Template from which the volume was copied, until the first ready.
     pub seeded_from: Option<String>,
     /// First time that it was ready; from then on a missing volume is data loss, not a fresh start.
@@ -237,18 +243,28 @@ impl InstanceRecord {
         super::sku::find(&self.sku).ok_or_else(|| Error::internal(format!("SKU {} is not in this binary", self.sku)))
     }
 
-    /// What the adapter needs to know, with the passwords.
+    /// Every published port, in the order of the engine's facts.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        std::iter::once(self.port).chain(self.more_ports.iter().copied())
+    }
+
+    /// What the adapter needs to know, with the passwords. `host`: the name that clients use.
     ///
     /// # Errors
     /// As [`InstanceRecord::version`].
-    pub fn cx(&self, system_password: fluxdb_adapters::Secret, user_password: fluxdb_adapters::Secret) -> Result<Cx> {
-        use fluxdb_adapters::Account;
+    pub fn cx(&self, host: &str, system_password: Secret, user_password: Secret) -> Result<Cx> {
+        let facts = self.engine()?.facts();
+        let user = Account { username: self.username.clone(), password: user_password };
+        let system = Account { username: facts.system_user.to_owned(), password: system_password };
         Ok(Cx {
             version: self.version()?,
             size: self.size.into(),
-            system: Account { username: self.engine()?.facts().system_user.to_owned(), password: system_password },
-            user: Account { username: self.username.clone(), password: user_password },
+            system: if facts.single_account { user.clone() } else { system },
+            user,
             database: self.database.clone(),
+            settings: self.settings.clone(),
+            advertised: Advertised { host: host.to_owned(), ports: self.ports().collect() },
+            unique: self.id.as_u128(),
         })
     }
 }

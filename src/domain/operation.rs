@@ -19,6 +19,8 @@ pub enum OperationKind {
     Restart,
     /// Gives it another SKU.
     Resize,
+    /// Changes its engine settings.
+    Configure,
     /// Removes it with its data.
     Delete,
     /// Brings an instance back to what was asked, after something changed behind our back.
@@ -40,6 +42,7 @@ impl OperationKind {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Resize => "resize",
+            Self::Configure => "configure",
             Self::Delete => "delete",
             Self::Repair => "repair",
             Self::ImagePull => "image_pull",
@@ -51,7 +54,7 @@ impl OperationKind {
     /// Whether a client may cancel it. A delete is only finished, never taken back.
     pub fn cancellable(self) -> bool {
         match self {
-            Self::Create | Self::Resize | Self::ImagePull | Self::ImageBuild => true,
+            Self::Create | Self::Resize | Self::Configure | Self::ImagePull | Self::ImageBuild => true,
             Self::Start | Self::Stop | Self::Restart | Self::Delete | Self::Repair | Self::PodmanInstall => false,
         }
     }

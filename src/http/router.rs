@@ -7,7 +7,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::routes::{audit, images, instances, operations, system, tokens};
+use super::routes::{audit, images, instances, operations, settings, system, tokens};
 use super::{Http, docs, idempotency, middleware, openapi};
 use crate::api::BASE;
 
@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<Http> {
         .routes(routes!(instances::stop))
         .routes(routes!(instances::restart))
         .routes(routes!(instances::connection_string))
+        .routes(routes!(settings::get, settings::put))
         // Operations
         .routes(routes!(operations::list))
         .routes(routes!(operations::get))

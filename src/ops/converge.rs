@@ -55,7 +55,7 @@ async fn intended(core: &Core, record: &InstanceRecord, seen: &Observed) -> Resu
         Observed::Unknown => return Ok(Some(Step::Observe)),
         // A container of this revision that runs is left alone, even where a newer fluxdb would make it otherwise:
         // an upgrade of the control plane must not restart every server. The next restart picks the news up.
-        Observed::Present { running: true, spec, .. } if is_of_revision(spec, record.revision) => spec.clone(),
+        Observed::Present { running: true, spec, .. } if is_current(spec, record) => spec.clone(),
         Observed::Present { .. } if record.desired == Desired::Running => {
             spec_label(record.revision, &core.plan(record).await?.0)
         }
@@ -70,9 +70,11 @@ fn spec_label(revision: u32, plan: &Plan) -> SpecHash {
     SpecHash(format!("r{revision}-{}", plan.hash.0))
 }
 
-/// Whether a container with this label was made for this revision of the record.
-pub fn is_of_revision(label: &SpecHash, revision: u32) -> bool {
-    label.0.split_once('-').is_some_and(|(r, _)| r == format!("r{revision}"))
+/// Whether a running container with this label may go on: it was made for this revision of the record, or for an earlier
+/// one since which nothing changed that takes a restart.
+pub fn is_current(label: &SpecHash, record: &InstanceRecord) -> bool {
+    let revision = label.0.split_once('-').and_then(|(r, _)| r.strip_prefix('r')?.parse::<u32>().ok());
+    revision.is_some_and(|r| (record.restart_revision..=record.revision).contains(&r))
 }
 
 /// What a container's summary says, keeping `ready` where it was ready and nothing says otherwise.

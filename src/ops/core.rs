@@ -150,7 +150,8 @@ impl Core {
     /// # Errors
     /// `Internal` when a password is missing or cannot be opened.
     pub async fn cx(&self, record: &InstanceRecord) -> Result<Cx> {
-        let system_user = record.engine()?.facts().system_user;
+        let facts = record.engine()?.facts();
+        let system_user = facts.system_user;
         let (id, user) = (record.id, record.username.clone());
         let (system, own) = self
             .store
@@ -165,7 +166,8 @@ impl Core {
             let row = row.ok_or_else(|| Error::internal(format!("instance {id} has no {role:?} password")))?;
             self.vault.open_sealed(&credential_context(id, role, &row.username), &row.ciphertext)
         };
-        record.cx(open(system, Role::System)?, open(own, Role::User)?)
+        let host = self.config.endpoints.host.as_deref().unwrap_or(&record.host_ip);
+        record.cx(host, open(system, Role::System)?, open(own, Role::User)?)
     }
 
     /// The container that an instance should have.
@@ -189,10 +191,13 @@ impl Core {
             ip if ip.is_unspecified() => "::1".to_owned(),
             ip => ip.to_string(),
         };
+        let facts = record.engine()?.facts();
+        let port = record.ports().nth(facts.control_port);
         Ok(Target {
-            protocol: record.engine()?.facts().protocol,
+            protocol: facts.protocol,
+            http_auth: facts.http_auth,
             host,
-            port: record.port,
+            port: port.ok_or_else(|| Error::internal("an instance without the port that fluxdb talks to"))?,
             account: account.clone(),
             database,
         })

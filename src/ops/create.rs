@@ -92,6 +92,7 @@ pub async fn undo_resize(op: &Op) -> Result<()> {
                 r.sku = params.previous_sku;
                 r.size = params.previous_size;
                 r.revision += 1;
+                r.restart_revision = r.revision;
             }
         })
         .await?;

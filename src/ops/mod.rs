@@ -1,6 +1,7 @@
 //! Long work: the journal that makes it survive a crash, and one file an operation.
 
 pub mod bus;
+pub mod configure;
 pub mod converge;
 pub mod core;
 pub mod create;
@@ -10,6 +11,7 @@ pub mod host_work;
 pub mod image;
 pub mod ready;
 pub mod registry;
+mod talk;
 pub mod template;
 
 pub use bus::Bus;

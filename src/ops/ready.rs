@@ -61,15 +61,31 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
 async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
     let engine = record.engine()?;
     let provision = engine.provision(cx);
-    let Some(from) = &record.seeded_from else {
+    let first = match &record.seeded_from {
+        Some(from) => {
+            let password = template::password(core, from).await?;
+            Some(Account { username: cx.system.username.clone(), password })
+        }
+        None => engine.first_login(),
+    };
+    let Some(first) = first else {
         return wait(core, record, &cx.system, None, &provision).await;
     };
-    let inherited = Account { username: cx.system.username.clone(), password: template::password(core, from).await? };
-    let mut calls = engine.set_password(&cx.system);
-    calls.extend(provision.iter().cloned());
-    match wait(core, record, &inherited, None, &calls).await {
-        Err(e) if e.code == "login_refused" => wait(core, record, &cx.system, None, &provision).await,
-        other => other,
+    let deadline = Instant::now() + Duration::from_secs(core.config.operations.ready_deadline_secs);
+    loop {
+        match wait(core, record, &first, None, &engine.claim(cx)).await {
+            Ok(()) => return wait(core, record, &cx.system, None, &provision).await,
+            Err(e) if e.code == "login_refused" => {}
+            Err(e) => return Err(e),
+        }
+        match wait(core, record, &cx.system, None, &provision).await {
+            // Some servers make their first account a while after they begin to listen.
+            Err(e) if e.code == "login_refused" && engine.first_login().is_some() && Instant::now() < deadline => {
+                still_runs(core, record).await?;
+                tokio::time::sleep(PAUSE.1).await;
+            }
+            other => return other,
+        }
     }
 }
 
@@ -89,14 +105,13 @@ async fn wait(
     database: Option<String>,
     calls: &[Call],
 ) -> Result<()> {
-    let target = core.target(record, account, database)?;
     let deadline = Duration::from_secs(core.config.operations.ready_deadline_secs);
     let started = Instant::now();
     let mut looked = Instant::now();
     let mut pause = PAUSE.0;
     loop {
-        match core.wire.run(&target, calls, TRY_TIMEOUT).await {
-            Ok(()) => return Ok(()),
+        match core.talk(record, account, database.clone(), calls, TRY_TIMEOUT).await {
+            Ok(_) => return Ok(()),
             Err(e) if e.code == "endpoint_unreachable" || e.kind == ErrorKind::Timeout => {
                 if looked.elapsed() >= LOOK_EVERY {
                     looked = Instant::now();

@@ -75,11 +75,14 @@ async fn find_or_make(core: &Core, record: &InstanceRecord) -> Result<TemplateRo
 }
 
 /// The instance that a template is while it is made: like the one that asked, but with names of its own.
-fn stand_in(record: &InstanceRecord, port: u16) -> InstanceRecord {
+fn stand_in(record: &InstanceRecord, port: u16, more_ports: &[u16]) -> InstanceRecord {
     InstanceRecord {
         id: InstanceId::generate(),
         name: format!("template-{}-{}", record.engine, record.version),
         revision: 1,
+        restart_revision: 1,
+        settings: BTreeMap::new(),
+        more_ports: more_ports.to_vec(),
         labels: BTreeMap::new(),
         desired: Desired::Running,
         host_ip: Ipv4Addr::LOCALHOST.to_string(),
@@ -93,7 +96,8 @@ fn stand_in(record: &InstanceRecord, port: u16) -> InstanceRecord {
 
 async fn make(core: &Core, record: &InstanceRecord) -> Result<TemplateRow> {
     let started = std::time::Instant::now();
-    let stand_in = stand_in(record, free_port()?);
+    let more: Vec<u16> = (1..record.engine()?.facts().ports.len()).map(|_| free_port()).collect::<Result<_>>()?;
+    let stand_in = stand_in(record, free_port()?, &more);
     let names = Names::new(&core.owner, stand_in.id);
     let password = passwords::generate();
     let row = TemplateRow {
@@ -126,7 +130,7 @@ async fn make(core: &Core, record: &InstanceRecord) -> Result<TemplateRow> {
 
 async fn initialise(core: &Core, stand_in: &InstanceRecord, names: &Names, password: &Secret) -> Result<()> {
     let facts = stand_in.engine()?.facts();
-    let cx = stand_in.cx(password.clone(), password.clone())?;
+    let cx = stand_in.cx(&stand_in.host_ip, password.clone(), password.clone())?;
     let mut plan = container::plan(&core.owner, stand_in, &cx, core.class().await?)?;
     plan.spec.labels.insert(LABEL_KIND.into(), "template".into());
     let mut labels = container::labels(&core.owner, stand_in.id);

@@ -14,12 +14,12 @@ use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::{
-    Attested, ContainerDetail, ContainerRuntime, ContainerState, ContainerSummary, ImageProgress, ImageSummary,
-    ProgressSink, RuntimeEvent, Seeded, errors,
+    Attested, ContainerDetail, ContainerRuntime, ContainerState, ContainerSummary, ExecOutput, ImageProgress,
+    ImageSummary, ProgressSink, RuntimeEvent, Seeded, errors,
 };
 use crate::domain::container::{ContainerSpec, LABEL_OWNER};
 use crate::domain::host::HostInfo;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, ErrorKind, Result};
 
 mod faults;
 mod knobs;
@@ -196,6 +196,13 @@ impl ContainerRuntime for FakeRuntime {
         self.call("logs", true, |w| {
             let log = &w.containers.get(name).ok_or_else(|| errors::container_missing(name))?.log;
             Ok(log[log.len().saturating_sub(lines as usize)..].to_vec())
+        })
+        .await
+    }
+
+    async fn exec(&self, _name: &str, _exec: &fluxdb_adapters::Exec, _limit: Duration) -> Result<ExecOutput> {
+        self.call("exec", true, |_| {
+            Err(Error::new(ErrorKind::Unsupported, "exec_unsupported", "The in-memory runtime has no programs to run."))
         })
         .await
     }

@@ -73,6 +73,17 @@ pub enum Seeded {
     Unsupported(String),
 }
 
+/// What came of a program in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecOutput {
+    /// Exit code.
+    pub code: i64,
+    /// Standard output, as text.
+    pub stdout: String,
+    /// Standard error, as text.
+    pub stderr: String,
+}
+
 /// What the cgroup files of a running container say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attested {
@@ -126,6 +137,9 @@ pub trait ContainerRuntime: Send + Sync {
 
     /// The last lines of its output, both streams, at most `lines`. Code: `container_missing`.
     async fn logs(&self, name: &str, lines: u32) -> Result<Vec<String>>;
+
+    /// Runs a program in a running container, feeding it standard input. Codes: `container_missing`, `exec_timeout`.
+    async fn exec(&self, name: &str, exec: &fluxdb_adapters::Exec, limit: Duration) -> Result<ExecOutput>;
 
     /// Makes a volume owned by `uid:gid`. One that is there is fine.
     async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>, uid: u32, gid: u32) -> Result<()>;

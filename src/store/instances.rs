@@ -14,12 +14,13 @@ pub fn insert(db: &Connection, record: &InstanceRecord) -> Result<()> {
     db.prepare_cached(
         r#"INSERT INTO "620600_databases_instances" (
              id, name, engine, version, project, region, sku, vcpu, memory_mib, storage_gib, image_reference,
-             image_digest, desired, revision, username, database_name, host_ip, port, seeded_from, initialized_at,
-             deletion_protection, labels, last_error, row_version, created_at, updated_at)
+             image_digest, desired, revision, restart_revision, username, database_name, host_ip, port, more_ports,
+             settings, seeded_from, initialized_at, deletion_protection, labels, last_error, row_version, created_at,
+             updated_at)
            VALUES (
              :id, :name, :engine, :version, :project, :region, :sku, :vcpu, :memory_mib, :storage_gib, :image_reference,
-             :image_digest, :desired, :revision, :username, :database_name, :host_ip, :port, :seeded_from,
-             :initialized_at, :deletion_protection, :labels, :last_error, :row_version, :created_at, :updated_at)"#,
+             :image_digest, :desired, :revision, :restart_revision, :username, :database_name, :host_ip, :port,
+             :more_ports, :settings, :seeded_from, :initialized_at, :deletion_protection, :labels, :last_error, :row_version, :created_at, :updated_at)"#,
     )?
     .execute(named_params! {
         ":id": record.id.to_string(),
@@ -36,10 +37,13 @@ pub fn insert(db: &Connection, record: &InstanceRecord) -> Result<()> {
         ":image_digest": record.image_digest,
         ":desired": desired(record.desired),
         ":revision": record.revision,
+        ":restart_revision": record.restart_revision,
         ":username": record.username,
         ":database_name": record.database,
         ":host_ip": record.host_ip,
         ":port": record.port,
+        ":more_ports": json(&record.more_ports)?,
+        ":settings": json(&record.settings)?,
         ":seeded_from": record.seeded_from,
         ":initialized_at": record.initialized_at.map(time),
         ":deletion_protection": record.deletion_protection,
@@ -62,8 +66,9 @@ pub fn update(db: &Connection, record: &mut InstanceRecord) -> Result<()> {
             r#"UPDATE "620600_databases_instances" SET
              name = :name, engine = :engine, version = :version, project = :project, region = :region, sku = :sku,
              vcpu = :vcpu, memory_mib = :memory_mib, storage_gib = :storage_gib, image_reference = :image_reference,
-             image_digest = :image_digest, desired = :desired, revision = :revision, username = :username,
-             database_name = :database_name, host_ip = :host_ip, port = :port, seeded_from = :seeded_from,
+             image_digest = :image_digest, desired = :desired, revision = :revision,
+             restart_revision = :restart_revision, username = :username, database_name = :database_name,
+             host_ip = :host_ip, port = :port, more_ports = :more_ports, settings = :settings, seeded_from = :seeded_from,
              initialized_at = :initialized_at, deletion_protection = :deletion_protection, labels = :labels,
              last_error = :last_error, row_version = row_version + 1, updated_at = :updated_at
            WHERE id = :id AND row_version = :row_version"#,
@@ -83,10 +88,13 @@ pub fn update(db: &Connection, record: &mut InstanceRecord) -> Result<()> {
             ":image_digest": record.image_digest,
             ":desired": desired(record.desired),
             ":revision": record.revision,
+            ":restart_revision": record.restart_revision,
             ":username": record.username,
             ":database_name": record.database,
             ":host_ip": record.host_ip,
             ":port": record.port,
+            ":more_ports": json(&record.more_ports)?,
+            ":settings": json(&record.settings)?,
             ":seeded_from": record.seeded_from,
             ":initialized_at": record.initialized_at.map(time),
             ":deletion_protection": record.deletion_protection,
@@ -148,7 +156,10 @@ pub fn count(db: &Connection) -> Result<u64> {
 /// Ports taken on this address.
 pub fn ports(db: &Connection, host_ip: &str) -> Result<BTreeSet<u16>> {
     Ok(db
-        .prepare_cached(r#"SELECT port FROM "620600_databases_instances" WHERE host_ip = ?1"#)?
+        .prepare_cached(
+            r#"SELECT port FROM "620600_databases_instances" WHERE host_ip = ?1
+               UNION SELECT more.value FROM "620600_databases_instances", json_each(more_ports) AS more WHERE host_ip = ?1"#,
+        )?
         .query_map([host_ip], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?)
 }
@@ -182,10 +193,13 @@ fn record(row: &Row<'_>) -> Result<InstanceRecord> {
         image_digest: c.get("image_digest")?,
         desired: c.word("desired")?,
         revision: c.get("revision")?,
+        restart_revision: c.get("restart_revision")?,
         username: c.get("username")?,
         database: c.get("database_name")?,
         host_ip: c.get("host_ip")?,
         port: c.get("port")?,
+        more_ports: c.json("more_ports")?,
+        settings: c.json("settings")?,
         seeded_from: c.get("seeded_from")?,
         initialized_at: c.parse_opt("initialized_at")?,
         deletion_protection: c.get("deletion_protection")?,

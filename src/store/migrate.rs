@@ -23,12 +23,20 @@ pub struct Migration {
 }
 
 /// Every step that this binary knows, first to last.
-pub static MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "foundation",
-    up: include_str!("../../migrations/001_foundation.sql"),
-    down: include_str!("../../migrations/001_foundation.down.sql"),
-}];
+pub static MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "foundation",
+        up: include_str!("../../migrations/001_foundation.sql"),
+        down: include_str!("../../migrations/001_foundation.down.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "engines",
+        up: include_str!("../../migrations/002_engines.sql"),
+        down: include_str!("../../migrations/002_engines.down.sql"),
+    },
+];
 
 /// How many copies are kept.
 const COPIES: usize = 3;

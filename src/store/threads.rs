@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -13,10 +14,25 @@ const QUEUE: usize = 256;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// A queue and the threads that serve it. They end when it is dropped.
+/// A queue and the threads that serve it. Dropping it ends them, and waits until they have closed their connections: SQLite
+/// writes to the file once more then.
 pub(super) struct Lane {
-    queue: mpsc::Sender<Job>,
+    /// `None` while it is being dropped.
+    queue: Option<mpsc::Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
     behavior: TransactionBehavior,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.queue = None;
+        let here = std::thread::current().id();
+        // The last one to let go may be a closure on such a thread; it cannot wait for itself.
+        for thread in self.threads.drain(..).filter(|t| t.thread().id() != here) {
+            // A panic was answered where it happened.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Lane {
@@ -33,9 +49,10 @@ impl Lane {
     fn start(name: &str, behavior: TransactionBehavior, connections: Vec<Connection>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel::<Job>(QUEUE);
         let jobs = Arc::new(Mutex::new(jobs));
+        let mut threads = Vec::with_capacity(connections.len());
         for mut connection in connections {
             let jobs = jobs.clone();
-            std::thread::Builder::new()
+            let thread = std::thread::Builder::new()
                 .name(name.to_owned())
                 .stack_size(1024 * 1024)
                 .spawn(move || {
@@ -49,8 +66,9 @@ impl Lane {
                     }
                 })
                 .map_err(|e| Error::internal(e).context(format!("starting the thread {name}")))?;
+            threads.push(thread);
         }
-        Ok(Self { queue, behavior })
+        Ok(Self { queue: Some(queue), threads, behavior })
     }
 
     /// Queues `f`, waits for its answer.
@@ -83,7 +101,8 @@ impl Lane {
             // Whoever asked may be gone; the work is done all the same.
             let _gone = answer.send(result.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
         });
-        self.queue.send(job).await.map_err(|_| closed())?;
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        queue.send(job).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 }

@@ -1,62 +1,76 @@
-//! The wire to real servers: picks the protocol, bounds the time.
+//! The wire to real servers: bounds the time, keeps connections for polling.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fluxdb_adapters::{Call, Protocol};
+use fluxdb_adapters::{Answer, Call};
 
-use super::{Target, Wire, mysql, postgres, resp};
+use super::fault::{Fault, judge};
+use super::pool::Pool;
+use super::session::{Session, open};
+use super::{Target, Wire};
 use crate::domain::{Error, ErrorKind, Result};
 
 /// Talks to real servers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LiveWire;
+#[derive(Default)]
+pub struct LiveWire {
+    kept: Pool,
+}
 
 #[async_trait]
 impl Wire for LiveWire {
-    async fn run(&self, to: &Target, calls: &[Call], timeout: Duration) -> Result<()> {
+    async fn run(&self, to: &Target, calls: &[Call], timeout: Duration) -> Result<Vec<Answer>> {
         let work = async {
-            match to.protocol {
-                Protocol::Postgres => postgres::run(to, calls).await,
-                Protocol::Mysql => mysql::run(to, calls).await,
-                Protocol::Resp => resp::run(to, calls).await,
-            }
+            let mut session = open(to).await?;
+            let answers = carry_out(&mut *session, calls).await;
+            session.close().await;
+            answers
         };
-        tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Timeout,
-                "query_timeout",
-                format!("The server did not answer within {} s.", timeout.as_secs()),
-            ))
-        })
+        bounded(to, timeout, work).await
+    }
+
+    async fn poll(&self, to: &Target, calls: &[Call], timeout: Duration) -> Result<Vec<Answer>> {
+        let work = async {
+            if let Some(mut session) = self.kept.take(to) {
+                match carry_out(&mut *session, calls).await {
+                    // It was closed while it lay idle; the server itself may be well.
+                    Err(Fault::Unreachable(_)) => {}
+                    outcome => {
+                        self.kept.put(to, session);
+                        return outcome;
+                    }
+                }
+            }
+            let mut session = open(to).await?;
+            let outcome = carry_out(&mut *session, calls).await;
+            if !matches!(outcome, Err(Fault::Unreachable(_))) {
+                self.kept.put(to, session);
+            }
+            outcome
+        };
+        bounded(to, timeout, work).await
     }
 }
 
-/// Nothing listens, or the server is not up yet.
-pub(super) fn unreachable(to: &Target, why: impl std::fmt::Display) -> Error {
-    Error::unavailable(
-        "endpoint_unreachable",
-        format!("The server does not answer on {}:{}; it may still be starting.", to.host, to.port),
-    )
-    .context(why.to_string())
+async fn carry_out(session: &mut dyn Session, calls: &[Call]) -> Result<Vec<Answer>, Fault> {
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        answers.push(judge(call, session.carry_out(call).await)?);
+    }
+    Ok(answers)
 }
 
-/// The password, or the account, is not known.
-pub(super) fn login_refused(to: &Target, why: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Unauthenticated,
-        "login_refused",
-        format!("The server refused the password of {:?}.", to.account.username),
-    )
-    .context(why.to_string())
-}
-
-/// The server refused a call. Its message never repeats the statement, so no password is in it.
-pub(super) fn query_failed(code: &str, message: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Invalid, "query_failed", format!("The server refused a statement ({code}): {message}"))
-}
-
-/// A call of another protocol; a defect of an adapter, found by the contract tests.
-pub(super) fn wrong_protocol() -> Error {
-    Error::internal("a call does not fit the protocol of its engine")
+async fn bounded(
+    to: &Target,
+    timeout: Duration,
+    work: impl Future<Output = Result<Vec<Answer>, Fault>>,
+) -> Result<Vec<Answer>> {
+    match tokio::time::timeout(timeout, work).await {
+        Ok(outcome) => outcome.map_err(|fault| fault.at(to)),
+        Err(_) => Err(Error::new(
+            ErrorKind::Timeout,
+            "query_timeout",
+            format!("The server did not answer within {} s.", timeout.as_secs()),
+        )),
+    }
 }

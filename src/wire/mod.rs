@@ -3,21 +3,26 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fluxdb_adapters::{Account, Call, Protocol};
+use fluxdb_adapters::{Account, Answer, Call, HttpAuth, Protocol};
 
 use crate::domain::Result;
 
 pub mod fake;
+mod fault;
 pub mod live;
 mod mysql;
+mod pool;
 mod postgres;
 mod resp;
+mod session;
 
 /// Where to connect and as whom.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Which protocol.
     pub protocol: Protocol,
+    /// How the account is shown where that is HTTP.
+    pub http_auth: HttpAuth,
     /// Address.
     pub host: String,
     /// TCP port.
@@ -28,14 +33,17 @@ pub struct Target {
     pub database: Option<String>,
 }
 
-/// Carries out calls. One connection for each list of calls; closed afterwards.
+/// Carries out calls, in order, until one fails; an answer for each.
 ///
 /// # Errors
-/// `Unavailable` (`endpoint_unreachable`) while nothing listens or the server is still starting;
+/// `Unavailable` (`endpoint_unreachable`) while nothing listens, the server is still starting, or a call says "not yet";
 /// `Unauthenticated` (`login_refused`) for a wrong password; `Invalid` (`query_failed`) when the server refuses a
 /// call with a code that is not tolerated; `Timeout` (`query_timeout`). No password is in any of them.
 #[async_trait]
 pub trait Wire: Send + Sync {
-    /// Connects, authenticates, carries out the calls in order, and closes.
-    async fn run(&self, to: &Target, calls: &[Call], timeout: Duration) -> Result<()>;
+    /// Logs in anew, carries the calls out, and closes: proves that this password is good now.
+    async fn run(&self, to: &Target, calls: &[Call], timeout: Duration) -> Result<Vec<Answer>>;
+
+    /// The same over a connection that is kept for the next time: for health and metrics.
+    async fn poll(&self, to: &Target, calls: &[Call], timeout: Duration) -> Result<Vec<Answer>>;
 }

@@ -1,54 +1,77 @@
 //! MySQL's own protocol, also MariaDB's.
 
-use fluxdb_adapters::{Call, Request};
+use async_trait::async_trait;
+use fluxdb_adapters::{Answer, Call, Request, Secret};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, OptsBuilder};
+use mysql_async::{Conn, Error, OptsBuilder, Params, Row, Value};
 
 use super::Target;
-use super::live::{login_refused, query_failed, unreachable, wrong_protocol};
-use crate::domain::Result;
+use super::fault::Fault;
+use super::session::Session;
 
-pub(super) async fn run(to: &Target, calls: &[Call]) -> Result<()> {
-    let options = OptsBuilder::default()
-        .ip_or_hostname(to.host.clone())
-        .tcp_port(to.port)
-        .user(Some(to.account.username.clone()))
-        .pass(Some(to.account.password.expose().to_owned()))
-        .db_name(to.database.clone())
-        .prefer_socket(false)
-        // No question about sizes at connect: one round trip less.
-        .max_allowed_packet(Some(16 * 1024 * 1024))
-        .wait_timeout(Some(60))
-        .stmt_cache_size(0);
-    let mut connection = Conn::new(options).await.map_err(|e| classify(to, &e))?;
-    let mut result = Ok(());
-    for call in calls {
-        result = carry_out(to, &mut connection, call).await;
-        if result.is_err() {
-            break;
+pub(super) struct Mysql {
+    connection: Conn,
+}
+
+impl Mysql {
+    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+        let options = OptsBuilder::default()
+            .ip_or_hostname(to.host.clone())
+            .tcp_port(to.port)
+            .user(Some(to.account.username.clone()))
+            .pass(Some(to.account.password.expose().to_owned()))
+            .db_name(to.database.clone())
+            .prefer_socket(false)
+            // No question about sizes at connect: one round trip less.
+            .max_allowed_packet(Some(16 * 1024 * 1024))
+            .wait_timeout(Some(60))
+            .stmt_cache_size(0);
+        let connection = Conn::new(options).await.map_err(|e| classify(&e))?;
+        Ok(Self { connection })
+    }
+}
+
+#[async_trait]
+impl Session for Mysql {
+    async fn carry_out(&mut self, call: &Call) -> Result<Answer, Fault> {
+        let Request::Sql { text, params } = &call.request else { return Err(Fault::WrongProtocol) };
+        if let Some(database) = &call.database {
+            let enter = format!("USE {}", fluxdb_adapters::quote::mysql_ident(database));
+            self.connection.query_drop(enter).await.map_err(|e| classify(&e))?;
         }
+        let rows: Vec<Row> = if params.is_empty() {
+            self.connection.query(text.expose()).await
+        } else {
+            let values = params.iter().map(|p: &Secret| Value::from(p.expose())).collect();
+            self.connection.exec(text.expose(), Params::Positional(values)).await
+        }
+        .map_err(|e| classify(&e))?;
+        Ok(Answer::Rows(rows.into_iter().map(|row| row.unwrap().into_iter().map(shown).collect()).collect()))
     }
-    // A server that goes away now has already answered.
-    let _ = connection.disconnect().await;
-    result
+
+    async fn close(self: Box<Self>) {
+        // A server that goes away now has already answered.
+        let _ = self.connection.disconnect().await;
+    }
 }
 
-async fn carry_out(to: &Target, connection: &mut Conn, call: &Call) -> Result<()> {
-    let Request::Sql(text) = &call.request else { return Err(wrong_protocol()) };
-    match connection.query_drop(text.expose()).await {
-        Ok(()) => Ok(()),
-        Err(Error::Server(e)) if call.tolerate.contains(&e.code.to_string().as_str()) => Ok(()),
-        Err(e) => Err(classify(to, &e)),
+/// NULL is nothing; a plain query answers in text anyway.
+fn shown(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
     }
 }
 
-fn classify(to: &Target, error: &Error) -> crate::domain::Error {
-    let Error::Server(e) = error else { return unreachable(to, error) };
+fn classify(error: &Error) -> Fault {
+    let Error::Server(e) = error else { return Fault::Unreachable(error.to_string()) };
+    let words = e.message.clone();
     match e.code {
         // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_HOST_NOT_PRIVILEGED
-        1045 | 1698 | 1130 => login_refused(to, &e.message),
+        1045 | 1698 | 1130 => Fault::LoginRefused(words),
         // ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN
-        1040 | 1053 => unreachable(to, &e.message),
-        code => query_failed(&code.to_string(), &e.message),
+        1040 | 1053 => Fault::Unreachable(words),
+        code => Fault::Refused(code.to_string(), words),
     }
 }

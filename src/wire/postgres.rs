@@ -1,59 +1,102 @@
-//! PostgreSQL's own protocol.
+//! PostgreSQL's own protocol; also that of CockroachDB, TimescaleDB, QuestDB, H2.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use fluxdb_adapters::{Call, Request};
+use async_trait::async_trait;
+use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::Target;
-use super::live::{login_refused, query_failed, unreachable, wrong_protocol};
-use crate::domain::Result;
+use super::fault::Fault;
+use super::session::Session;
 
 /// Where to connect when no database is named; every cluster has it.
 const MAINTENANCE_DATABASE: &str = "postgres";
 
-pub(super) async fn run(to: &Target, calls: &[Call]) -> Result<()> {
-    let (client, connection) = Config::new()
-        .host(&to.host)
-        .port(to.port)
-        .user(&to.account.username)
-        .password(to.account.password.expose())
-        .dbname(to.database.as_deref().unwrap_or(MAINTENANCE_DATABASE))
-        .application_name("fluxdb")
-        .connect_timeout(Duration::from_secs(3))
-        .connect(NoTls)
-        .await
-        .map_err(|e| classify(to, &e))?;
-    let talking = tokio::spawn(connection);
-    let result = carry_out(to, &client, calls).await;
-    drop(client);
-    // Ends by itself once the client is gone; a connection error was already reported by the call it broke.
-    let _ = talking.await;
-    result
+/// A connection for each inner database that was asked for: this protocol cannot change it.
+pub(super) struct Postgres {
+    host: String,
+    port: u16,
+    account: Account,
+    database: String,
+    clients: HashMap<String, Client>,
 }
 
-async fn carry_out(to: &Target, client: &tokio_postgres::Client, calls: &[Call]) -> Result<()> {
-    for call in calls {
-        let Request::Sql(text) = &call.request else { return Err(wrong_protocol()) };
-        match client.simple_query(text.expose()).await {
-            Ok(_) => {}
-            Err(e) if e.code().is_some_and(|c| call.tolerate.contains(&c.code())) => {}
-            Err(e) => return Err(classify(to, &e)),
-        }
+impl Postgres {
+    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+        let database = to.database.clone().unwrap_or_else(|| MAINTENANCE_DATABASE.to_owned());
+        let (host, port, account) = (to.host.clone(), to.port, to.account.clone());
+        let mut session = Self { host, port, account, database: database.clone(), clients: HashMap::new() };
+        session.client(&database).await?;
+        Ok(session)
     }
-    Ok(())
+
+    async fn client(&mut self, database: &str) -> Result<&Client, Fault> {
+        if !self.clients.contains_key(database) {
+            let (client, connection) = Config::new()
+                .host(&self.host)
+                .port(self.port)
+                .user(&self.account.username)
+                .password(self.account.password.expose())
+                .dbname(database)
+                .application_name("fluxdb")
+                .connect_timeout(Duration::from_secs(3))
+                .connect(NoTls)
+                .await
+                .map_err(|e| classify(&e))?;
+            // Ends by itself once the client is gone; a broken connection is reported by the call that it broke.
+            tokio::spawn(connection);
+            self.clients.insert(database.to_owned(), client);
+        }
+        self.clients.get(database).ok_or(Fault::WrongProtocol)
+    }
 }
 
-fn classify(to: &Target, error: &tokio_postgres::Error) -> crate::domain::Error {
-    let Some(db) = error.as_db_error() else { return unreachable(to, error) };
+#[async_trait]
+impl Session for Postgres {
+    async fn carry_out(&mut self, call: &Call) -> Result<Answer, Fault> {
+        let Request::Sql { text, params } = &call.request else { return Err(Fault::WrongProtocol) };
+        let database = call.database.clone().unwrap_or_else(|| self.database.clone());
+        let client = self.client(&database).await?;
+        if params.is_empty() { simple(client, text).await } else { bound(client, text, params).await }
+    }
+}
+
+async fn simple(client: &Client, text: &Secret) -> Result<Answer, Fault> {
+    let messages = client.simple_query(text.expose()).await.map_err(|e| classify(&e))?;
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+        _ => None,
+    });
+    Ok(Answer::Rows(rows.collect()))
+}
+
+async fn bound(client: &Client, text: &Secret, params: &[Secret]) -> Result<Answer, Fault> {
+    let texts: Vec<&str> = params.iter().map(Secret::expose).collect();
+    let params: Vec<(&(dyn ToSql + Sync), Type)> = texts.iter().map(|t| (t as _, Type::TEXT)).collect();
+    let rows = client.query_typed(text.expose(), &params).await.map_err(|e| classify(&e))?;
+    let mut answer = Vec::with_capacity(rows.len());
+    for row in rows {
+        let columns: Result<Vec<Option<String>>, _> = (0..row.len()).map(|i| row.try_get(i)).collect();
+        answer.push(columns.map_err(|e| Fault::Refused("column_type".into(), e.to_string()))?);
+    }
+    Ok(Answer::Rows(answer))
+}
+
+fn classify(error: &tokio_postgres::Error) -> Fault {
+    let Some(db) = error.as_db_error() else { return Fault::Unreachable(error.to_string()) };
     match *db.code() {
-        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => login_refused(to, db.message()),
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            Fault::LoginRefused(db.message().to_owned())
+        }
         // Starting up, shutting down, or full.
         SqlState::CANNOT_CONNECT_NOW
         | SqlState::ADMIN_SHUTDOWN
         | SqlState::CRASH_SHUTDOWN
-        | SqlState::TOO_MANY_CONNECTIONS => unreachable(to, db.message()),
-        ref code => query_failed(code.code(), db.message()),
+        | SqlState::TOO_MANY_CONNECTIONS => Fault::Unreachable(db.message().to_owned()),
+        ref code => Fault::Refused(code.code().to_owned(), db.message().to_owned()),
     }
 }

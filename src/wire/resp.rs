@@ -1,48 +1,82 @@
-//! Redis' own protocol, also Valkey's.
+//! Redis' own protocol, also Valkey's and KeyDB's.
 
-use fluxdb_adapters::{Call, Request};
+use async_trait::async_trait;
+use fluxdb_adapters::{Answer, Call, Request};
+use redis::aio::MultiplexedConnection;
 use redis::{Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, Value};
+use serde_json::{Value as Json, json};
 
 use super::Target;
-use super::live::{login_refused, query_failed, unreachable, wrong_protocol};
-use crate::domain::Result;
+use super::fault::Fault;
+use super::session::Session;
 
-pub(super) async fn run(to: &Target, calls: &[Call]) -> Result<()> {
-    let login = RedisConnectionInfo::default()
-        .set_username(to.account.username.as_str())
-        .set_password(to.account.password.expose())
-        // A user without +client would be refused otherwise.
-        .set_skip_set_lib_name();
-    let info = ConnectionAddr::Tcp(to.host.clone(), to.port)
-        .into_connection_info()
-        .map_err(|e| unreachable(to, e))?
-        .set_redis_settings(login);
-    let client = Client::open(info).map_err(|e| unreachable(to, e))?;
-    let mut connection = client.get_multiplexed_async_connection().await.map_err(|e| classify(to, &e))?;
-    for call in calls {
-        let Request::Resp(words) = &call.request else { return Err(wrong_protocol()) };
+pub(super) struct Resp {
+    connection: MultiplexedConnection,
+}
+
+impl Resp {
+    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+        let login = RedisConnectionInfo::default()
+            .set_username(to.account.username.as_str())
+            .set_password(to.account.password.expose())
+            // A user without +client would be refused otherwise.
+            .set_skip_set_lib_name();
+        let unreachable = |e: RedisError| Fault::Unreachable(e.to_string());
+        let info = ConnectionAddr::Tcp(to.host.clone(), to.port)
+            .into_connection_info()
+            .map_err(unreachable)?
+            .set_redis_settings(login);
+        let client = Client::open(info).map_err(unreachable)?;
+        let connection = client.get_multiplexed_async_connection().await.map_err(|e| classify(&e))?;
+        Ok(Self { connection })
+    }
+}
+
+#[async_trait]
+impl Session for Resp {
+    async fn carry_out(&mut self, call: &Call) -> Result<Answer, Fault> {
+        let Request::Resp(words) = &call.request else { return Err(Fault::WrongProtocol) };
         let mut words = words.iter();
-        let Some(name) = words.next() else { return Err(wrong_protocol()) };
+        let Some(name) = words.next() else { return Err(Fault::WrongProtocol) };
         let mut command = redis::cmd(name.expose());
         for word in words {
             command.arg(word.expose());
         }
-        match command.query_async::<Value>(&mut connection).await {
-            Ok(_) => {}
-            Err(e) if e.code().is_some_and(|c| call.tolerate.contains(&c)) => {}
-            Err(e) => return Err(classify(to, &e)),
-        }
+        let value = command.query_async::<Value>(&mut self.connection).await.map_err(|e| classify(&e))?;
+        Ok(Answer::Json(shown(&value)))
     }
-    Ok(())
 }
 
-fn classify(to: &Target, error: &RedisError) -> crate::domain::Error {
+fn shown(value: &Value) -> Json {
+    let text = |bytes: &[u8]| json!(String::from_utf8_lossy(bytes));
+    match value {
+        Value::Nil => Json::Null,
+        Value::Int(n) => json!(n),
+        Value::BulkString(bytes) => text(bytes),
+        Value::SimpleString(s) => json!(s),
+        Value::Okay => json!("OK"),
+        Value::Array(items) | Value::Set(items) => items.iter().map(shown).collect(),
+        Value::Map(pairs) => {
+            let key = |v: &Value| match shown(v) {
+                Json::String(s) => s,
+                other => other.to_string(),
+            };
+            Json::Object(pairs.iter().map(|(k, v)| (key(k), shown(v))).collect())
+        }
+        Value::Double(n) => json!(n),
+        Value::Boolean(b) => json!(b),
+        Value::VerbatimString { text, .. } => json!(text),
+        other => json!(format!("{other:?}")),
+    }
+}
+
+fn classify(error: &RedisError) -> Fault {
     if error.kind() == ErrorKind::AuthenticationFailed {
-        return login_refused(to, error);
+        return Fault::LoginRefused(error.to_string());
     }
     match error.code() {
-        Some("WRONGPASS" | "NOAUTH") => login_refused(to, error),
-        Some("LOADING" | "BUSY" | "MASTERDOWN") | None => unreachable(to, error),
-        Some(code) => query_failed(code, error.detail().unwrap_or_default()),
+        Some("WRONGPASS" | "NOAUTH") => Fault::LoginRefused(error.to_string()),
+        Some("LOADING" | "BUSY" | "MASTERDOWN") | None => Fault::Unreachable(error.to_string()),
+        Some(code) => Fault::Refused(code.to_owned(), error.detail().unwrap_or_default().to_owned()),
     }
 }

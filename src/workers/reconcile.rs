@@ -276,7 +276,7 @@ impl Reconciler {
 fn is_settled(record: &InstanceRecord, seen: &Observed) -> bool {
     match (record.desired, seen) {
         (Desired::Running, Observed::Present { running: true, ready: true, spec }) => {
-            converge::is_of_revision(spec, record.revision)
+            converge::is_current(spec, record)
         }
         (Desired::Stopped, Observed::Absent | Observed::Present { running: false, .. }) => true,
         (Desired::Running | Desired::Stopped | Desired::Deleted, _) => false,

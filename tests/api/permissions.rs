@@ -67,6 +67,8 @@ fn matrix() -> Vec<Row> {
         row(Method::POST, "/databases/{id}/stop", Write, Hidden, none),
         row(Method::POST, "/databases/{id}/restart", Write, Hidden, none),
         row(Method::GET, "/databases/{id}/connection-string", Read, Hidden, none),
+        row(Method::GET, "/databases/{id}/settings", Read, Hidden, none),
+        row(Method::PUT, "/databases/{id}/settings", Write, Hidden, || json!({"settings": {}})),
         row(Method::GET, "/operations", Read, Filtered, none),
         row(Method::GET, "/operations/{id}", Read, Hidden, none),
         row(Method::POST, "/operations/{id}/cancel", Write, Hidden, none),

@@ -225,13 +225,14 @@ impl<'a> Daemon<'a> {
         let engine = fluxdb_adapters::find(text(&instance["engine"])).unwrap();
         let target = Target {
             protocol: engine.facts().protocol,
+            http_auth: engine.facts().http_auth,
             host: text(&instance["endpoint"]["host"]).to_owned(),
             port: u16::try_from(instance["endpoint"]["port"].as_u64().unwrap()).unwrap(),
             account: Account { username: text(&instance["username"]).to_owned(), password: Secret::new(password) },
             database: instance["database"].as_str().map(str::to_owned),
         };
         let threads = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        threads.block_on(LiveWire.run(&target, calls, Duration::from_secs(10)))
+        threads.block_on(LiveWire::default().run(&target, calls, Duration::from_secs(10))).map(|_| ())
     }
 }
 

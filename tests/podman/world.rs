@@ -46,7 +46,7 @@ impl World {
         let vault = Vault::open(&store, dir.path(), None).await.unwrap();
         let owner = daemon::installation(&store).await.unwrap();
         let runtime = Arc::new(PodmanRuntime::connect(&config.podman, &owner, dir.path()).await.unwrap());
-        let app = daemon::open(store, runtime, Arc::new(LiveWire), vault, config, owner).await.unwrap();
+        let app = daemon::open(store, runtime, Arc::new(LiveWire::default()), vault, config, owner).await.unwrap();
         daemon::start_workers(&app);
         Self { app, dir }
     }
@@ -100,12 +100,13 @@ impl World {
         let engine = fluxdb_adapters::find(&instance.engine).unwrap();
         let target = Target {
             protocol: engine.facts().protocol,
+            http_auth: engine.facts().http_auth,
             host: instance.endpoint.host.clone(),
             port: instance.endpoint.port,
             account: Account { username: username.into(), password: Secret::new(password) },
             database: instance.database.clone(),
         };
-        LiveWire.run(&target, calls, Duration::from_secs(5)).await
+        LiveWire::default().run(&target, calls, Duration::from_secs(5)).await.map(|_| ())
     }
 
     pub fn names(&self, id: InstanceId) -> Names {

@@ -25,6 +25,7 @@ fn target(instance: &Instance, account: &Account) -> Target {
     let facts = instance.record.engine().unwrap().facts();
     Target {
         protocol: facts.protocol,
+        http_auth: facts.http_auth,
         host: "127.0.0.1".into(),
         port: instance.record.port,
         account: account.clone(),

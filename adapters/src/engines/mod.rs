@@ -5,22 +5,35 @@ use crate::Engine;
 mod arangodb;
 mod couchdb;
 mod keydb;
+mod kafka;
+mod h2;
+mod clickhouse;
+mod influxdb;
 mod mariadb;
+mod mysql;
+mod mysqlfamily;
 mod mongodb;
 mod postgresql;
 mod redis;
 mod sql;
+mod timescaledb;
 mod valkey;
 
 static ALL: &[&dyn Engine] = &[
     &postgresql::ENGINE, //
     &mariadb::ENGINE,
+    &mysql::ENGINE,
+    &timescaledb::ENGINE,
     &redis::ENGINE,
     &valkey::ENGINE,
     &keydb::ENGINE,
     &mongodb::ENGINE,
     &couchdb::ENGINE,
     &arangodb::ENGINE,
+    &kafka::ENGINE,
+    &h2::ENGINE,
+    &clickhouse::ENGINE,
+    &influxdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.

@@ -88,6 +88,9 @@ const FACTS: Facts = Facts {
     caveats: &[],
 };
 
+/// ALTER SYSTEM writes `postgresql.auto.conf`, which counts before the rendered file.
+const FORGET_CHANGES: &str = r#"rm -f "$PGDATA/postgresql.auto.conf" && exec docker-entrypoint.sh "$@""#;
+
 /// Role attributes of the user's account: may make databases and roles, is not a superuser (a superuser runs programs).
 const USER_ATTRIBUTES: &str = "LOGIN CREATEDB CREATEROLE";
 
@@ -160,7 +163,8 @@ impl Engine for Postgresql {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
         Ok(Launch {
-            entrypoint: None,
+            // What was set at once stands in the rendered file by now; what was taken back must not count again.
+            entrypoint: Some(["sh", "-c", FORGET_CHANGES, "sh"].map(Into::into).into()),
             argv: vec!["postgres".into(), "-c".into(), format!("config_file={FILES_DIR}/postgresql.conf")],
             env: vec![
                 ("POSTGRES_USER", cx.system.username.clone()),

@@ -65,6 +65,9 @@ pub struct CreateArgs {
     /// A label; may be given again
     #[arg(long = "label", short, value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
+    /// An engine setting; may be given again
+    #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = label)]
+    pub settings: Vec<(String, String)>,
     /// Refuse deletion until it is switched off
     #[arg(long)]
     pub protect: bool,

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod images;
 pub mod instances;
 pub mod operations;
+pub mod settings;
 pub mod system;
 pub mod tokens;
 

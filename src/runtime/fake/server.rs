@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fluxdb_adapters::{Call, Engine, Protocol, Request, SYSTEM_PASSWORD_FILE, Secret};
 use sha2::{Digest, Sha256};
 
+use crate::domain::container::LABEL_ENGINE;
+
 use super::world::{Container, Volume};
 
 /// Passwords by account; `None` = an account that cannot log in yet.
@@ -42,14 +44,9 @@ pub(crate) struct Data {
 /// What came of a statement: an error code where the server refuses.
 type Outcome = std::result::Result<(), &'static str>;
 
-/// The engine that a container runs, told from its program.
+/// The engine that a container runs.
 pub(crate) fn engine_of(container: &Container) -> Option<&'static dyn Engine> {
-    let program = container.spec.argv.first()?;
-    fluxdb_adapters::all().iter().copied().find(|e| match e.facts().id {
-        "postgresql" => program == "postgres",
-        "mariadb" => program == "mariadbd",
-        other => *program == format!("{other}-server"),
-    })
+    fluxdb_adapters::find(container.spec.labels.get(LABEL_ENGINE)?)
 }
 
 /// What happens when the process starts: an empty volume is initialised, RESP engines read their accounts.
@@ -104,12 +101,10 @@ pub(crate) fn carry_out(
     let facts = engine.facts();
     let is_system = username == facts.system_user;
     match (&call.request, facts.protocol) {
-        (Request::Sql(text), Protocol::Postgres) => postgres(data, is_system, text.expose()),
-        (Request::Sql(text), Protocol::Mysql) => mysql(data, is_system, text.expose()),
+        (Request::Sql { text, .. }, Protocol::Postgres) => postgres(data, is_system, text.expose()),
+        (Request::Sql { text, .. }, Protocol::Mysql) => mysql(data, is_system, text.expose()),
         (Request::Resp(words), Protocol::Resp) => resp(&mut container.accounts, is_system, words),
-        (Request::Sql(_), Protocol::Resp) | (Request::Resp(_), Protocol::Postgres | Protocol::Mysql) => {
-            Err("wrong protocol")
-        }
+        _ => Err("the in-memory runtime does not speak this protocol"),
     }
 }
 
@@ -259,11 +254,12 @@ mod tests {
             for name in ["o'dd\"user", facts.system_user] {
                 for call in engine.set_password(&Account { username: name.into(), password: password.clone() }) {
                     match &call.request {
-                        Request::Sql(text) if facts.protocol == Protocol::Postgres => {
+                        Request::Sql { text, .. } if facts.protocol == Protocol::Postgres => {
                             postgres(&mut data, true, text.expose()).expect("understood");
                         }
-                        Request::Sql(text) => mysql(&mut data, true, text.expose()).expect("understood"),
+                        Request::Sql { text, .. } => mysql(&mut data, true, text.expose()).expect("understood"),
                         Request::Resp(words) => resp(&mut accounts, true, words).expect("understood"),
+                        other => panic!("{other:?}"),
                     }
                 }
                 let known = if facts.protocol == Protocol::Resp { &accounts } else { &data.accounts };

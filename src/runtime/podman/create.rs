@@ -70,7 +70,7 @@ pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
     let (uid, gid) = ids(&spec.user);
     let tmpfs = spec.tmpfs.iter().map(|t| {
         let mut options = vec![format!("size={}m", t.size_mib), format!("mode={}", t.mode)];
-        options.extend(["nosuid", "nodev", "noexec"].map(String::from));
+        options.extend(["nosuid", "nodev", if t.exec { "exec" } else { "noexec" }].map(String::from));
         if t.owned {
             options.push("U".into());
         }
@@ -115,6 +115,9 @@ pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
         "restart_policy": "no",
     });
     if let Value::Object(map) = &mut body {
+        if let Some(entrypoint) = &spec.entrypoint {
+            map.insert("entrypoint".into(), json!(entrypoint));
+        }
         if !spec.extra_caps.is_empty() {
             map.insert("cap_add".into(), json!(spec.extra_caps));
         }

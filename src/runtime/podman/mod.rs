@@ -15,7 +15,8 @@ use podman_api::Podman;
 use tokio::sync::OnceCell;
 
 use super::{
-    Attested, ContainerDetail, ContainerRuntime, ContainerSummary, ImageSummary, ProgressSink, RuntimeEvent, Seeded,
+    Attested, ContainerDetail, ContainerRuntime, ContainerSummary, ExecOutput, ImageSummary, ProgressSink,
+    RuntimeEvent, Seeded,
 };
 use crate::config::PodmanConfig;
 use crate::domain::container::ContainerSpec;
@@ -193,6 +194,10 @@ impl ContainerRuntime for PodmanRuntime {
 
     async fn logs(&self, name: &str, lines: u32) -> Result<Vec<String>> {
         self.tail(name, lines).await
+    }
+
+    async fn exec(&self, _name: &str, _exec: &fluxdb_adapters::Exec, _limit: Duration) -> Result<ExecOutput> {
+        Err(Error::internal("exec comes with the next commit"))
     }
 
     async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>, uid: u32, gid: u32) -> Result<()> {
