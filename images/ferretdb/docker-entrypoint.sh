@@ -6,7 +6,7 @@ bin=/usr/lib/postgresql/18/bin
 PGDATA=/data/db/pg
 # DocumentDB calls itself over the loopback interface; nothing else can reach it there.
 options=(-c listen_addresses=127.0.0.1 -c unix_socket_directories=/run/postgresql -c shared_buffers=64MB -c max_connections=50
-  -c shared_preload_libraries=pg_cron,pg_documentdb_core,pg_documentdb -c cron.database_name=postgres
+  -c "shared_preload_libraries=pg_cron,pg_documentdb_core,pg_documentdb" -c cron.database_name=postgres
   -c password_encryption=scram-sha-256 -c cron.use_background_workers=on -c cron.host=127.0.0.1 -c dynamic_shared_memory_type=posix)
 
 if [ ! -e /data/db/ready ]; then

@@ -57,6 +57,7 @@ static FACTS: Facts = Facts {
         "3.12 is not free for a service: see the licence before you offer it",
         "No JavaScript of users on the server (Foxx, tasks, transactions and functions in it): it could read the server's files",
         "Databases and users are made through fluxdb: only administrators of _system may, and such are root",
+        "Users with rights in some databases alone log in there, not at _system: what asks without naming a database refuses them",
         "The settings of 3.11 cannot be read back: it shows its options to nobody",
     ],
 };

@@ -7,7 +7,7 @@ use crate::{Answer, Call, Cx, Metric, Metrics};
 const FIELDS: [(&str, &str, &str); 15] = [
     ("connections", "count", "arangodb_client_connection_statistics_client_connections"),
     ("queries_total", "count", "arangodb_aql_all_query_total"),
-    ("queries_slow_total", "count", "arangodb_aql_slow_query_total"),
+    ("queries_slow_total", "count", "arangodb_aql_slow_query_time_count"),
     ("requests_total", "count", "arangodb_http_request_statistics_total_requests_total"),
     ("memory_resident_bytes", "bytes", "arangodb_process_statistics_resident_set_size"),
     ("memory_max_bytes", "bytes", "arangodb_server_statistics_physical_memory"),

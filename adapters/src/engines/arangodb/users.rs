@@ -30,7 +30,8 @@ fn grant(username: &str, database: &str, level: &str, collections: &str) -> [Cal
     ]
 }
 
-/// Everybody may log in at `_system`, where version and own databases are asked for, and sees nothing of what is in it.
+/// May log in at `_system`, where the version is asked for, and sees nothing of what is in it. Only for those who may read
+/// everywhere: the server takes a level in `_system` for one in every database that has no other.
 fn visitor(username: &str) -> [Call; 2] {
     grant(username, "_system", "ro", "none")
 }
@@ -58,7 +59,6 @@ impl Users for Arangodb {
                 calls.extend(grant(name, "*", "ro", "ro"));
             }
             Role::Readwrite | Role::Read => {
-                calls.extend(visitor(name));
                 let level = if role == Role::Read { "ro" } else { "rw" };
                 calls.extend(databases.iter().flat_map(|d| grant(name, &percent(d), level, level)));
             }
