@@ -2,6 +2,11 @@
 
 use crate::Engine;
 
+mod arangodb;
+mod couchdb;
+mod keydb;
+mod kafka;
+mod h2;
 mod clickhouse;
 mod cockroachdb;
 mod couchdb;
@@ -33,6 +38,10 @@ static ALL: &[&dyn Engine] = &[
     &redis::ENGINE,
     &keydb::ENGINE,
     &valkey::ENGINE,
+    &arangodb::ENGINE,
+    &kafka::ENGINE,
+    &h2::ENGINE,
+    &clickhouse::ENGINE,
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
     &clickhouse::ENGINE,

@@ -20,7 +20,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("couchdb/max_dbs_open", 100, 100_000, "", "", Dynamic, "Shards of databases open at once"),
     Setting::int("couchdb/os_process_timeout", 100, 3_600_000, "ms", "5000", Dynamic, "How long a JavaScript function may take"),
     Setting::int("couchdb/attachment_stream_buffer_size", 1024, 16_777_216, "B", "4096", Dynamic, "Buffer for writing an attachment"),
-    Setting::int("couchdb/changes_doc_ids_optimization_threshold", 0, 100_000, "", "100", Dynamic, "Names in a filtered feed up to which each is looked up"),
+    Setting::int("couchdb/changes_doc_ids_optimization_threshold", 0, 100_000, "", "1000", Dynamic, "Names in a filtered feed up to which each is looked up"),
     Setting::choice("couchdb/file_compression", COMPRESSION, "snappy", Dynamic, "Compression of what is written from now on"),
     Setting::flag("couchdb/enable_database_recovery", "false", Dynamic, "Keep the files of removed databases"),
     Setting::int("attachments/compression_level", 0, 9, "", "8", Dynamic, "Compression of attachments; 0 = none"),
@@ -47,7 +47,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("query_server_config/commit_freq", 1, 3600, "s", "5", Dynamic, "Pause between two commits of a view that is built"),
     Setting::int("mango/default_limit", 1, 1_000_000, "", "25", Dynamic, "Documents that _find answers when it is not told"),
     Setting::flag("mango/index_all_disabled", "false", Dynamic, "Refuse text indexes on all fields"),
-    Setting::int("mango/index_scan_warning_threshold", 0, 100_000_000, "", "5000", Dynamic, "Documents looked at before _find warns"),
+    Setting::int("mango/index_scan_warning_threshold", 0, 1_000_000, "", "10", Dynamic, "Documents looked at for each one found, before _find warns; 0 = never"),
     // Compaction
     Setting::float("smoosh.ratio_dbs/min_priority", 1.0, 100.0, "2.0", Dynamic, "How many times its data a database's file is before it is compacted"),
     Setting::int("smoosh.ratio_dbs/concurrency", 1, 16, "", "1", Dynamic, "Databases compacted at once"),
