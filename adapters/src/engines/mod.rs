@@ -3,10 +3,6 @@
 use crate::Engine;
 
 mod arangodb;
-mod couchdb;
-mod keydb;
-mod kafka;
-mod h2;
 mod clickhouse;
 mod cockroachdb;
 mod couchdb;
@@ -35,13 +31,10 @@ static ALL: &[&dyn Engine] = &[
     &cockroachdb::ENGINE,
     &mongodb::ENGINE,
     &couchdb::ENGINE,
+    &arangodb::ENGINE,
     &redis::ENGINE,
     &keydb::ENGINE,
     &valkey::ENGINE,
-    &arangodb::ENGINE,
-    &kafka::ENGINE,
-    &h2::ENGINE,
-    &clickhouse::ENGINE,
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
     &clickhouse::ENGINE,
