@@ -2,6 +2,7 @@
 
 use crate::Engine;
 
+mod cassandra;
 mod kafka;
 mod mariadb;
 mod postgresql;
@@ -15,6 +16,7 @@ static ALL: &[&dyn Engine] = &[
     &redis::ENGINE,
     &valkey::ENGINE,
     &kafka::ENGINE,
+    &cassandra::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
