@@ -109,6 +109,8 @@ impl Engine for Cassandra {
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             "-Dcassandra.ring_delay_ms=1000",
             "-Dcassandra.load_ring_state=false",
+            // A password may be set again at once: each statement here may be repeated.
+            "-Dcassandra.role_password_update_min_interval_in_ms=0",
         ];
         Ok(Launch {
             entrypoint: Some(vec!["cassandra".into(), "-f".into()]),
