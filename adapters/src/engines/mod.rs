@@ -8,6 +8,7 @@ mod cockroachdb;
 mod couchdb;
 mod h2;
 mod influxdb;
+mod cassandra;
 mod kafka;
 mod keydb;
 mod mariadb;
@@ -40,6 +41,7 @@ static ALL: &[&dyn Engine] = &[
     &clickhouse::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
+    &cassandra::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
