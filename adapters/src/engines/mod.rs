@@ -3,12 +3,12 @@
 use crate::Engine;
 
 mod arangodb;
+mod cassandra;
 mod clickhouse;
 mod cockroachdb;
 mod couchdb;
 mod h2;
 mod influxdb;
-mod cassandra;
 mod kafka;
 mod keydb;
 mod mariadb;
@@ -36,12 +36,12 @@ static ALL: &[&dyn Engine] = &[
     &redis::ENGINE,
     &keydb::ENGINE,
     &valkey::ENGINE,
+    &cassandra::ENGINE,
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
     &clickhouse::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
-    &cassandra::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
