@@ -14,6 +14,8 @@ readonly phases=5
 . "$images/lib/mirror.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/base.sh
 . "$images/lib/base.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/wheels.sh
+. "$images/lib/wheels.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/layer.sh
 . "$images/lib/layer.sh"
 

@@ -11,6 +11,7 @@ build_layer() {
   mkdir -p "$cache/apt/$suite/archives/partial" "$cache/apt/$suite/lists/partial"
   mkdir "$work/recipe"
   cp -r "$images/common/." "$images/$engine/." "$work/sources.list" "$work/apt.conf" "$work/recipe/"
+  fetch_wheels "$engine" "$version" "$work/recipe/wheels"
   TMPDIR=$work timeout --foreground 900 "${podman[@]}" build --quiet --layers=false --force-rm --pull=never --isolation=chroot --network=host \
     --security-opt label=disable \
     --volume "$work/recipe:/mnt:ro" \

@@ -3,6 +3,7 @@
 use crate::Engine;
 
 mod clickhouse;
+mod duckdb;
 mod influxdb;
 mod mariadb;
 mod postgresql;
@@ -17,6 +18,7 @@ static ALL: &[&dyn Engine] = &[
     &valkey::ENGINE,
     &clickhouse::ENGINE,
     &influxdb::ENGINE,
+    &duckdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
