@@ -6,9 +6,11 @@ mod clickhouse;
 mod duckdb;
 mod influxdb;
 mod mariadb;
+mod meilisearch;
 mod postgresql;
 mod redis;
 mod sql;
+mod typesense;
 mod valkey;
 
 static ALL: &[&dyn Engine] = &[
@@ -19,6 +21,8 @@ static ALL: &[&dyn Engine] = &[
     &clickhouse::ENGINE,
     &influxdb::ENGINE,
     &duckdb::ENGINE,
+    &meilisearch::ENGINE,
+    &typesense::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
