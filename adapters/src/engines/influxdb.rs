@@ -50,7 +50,8 @@ static FACTS: Facts = Facts {
     volume_path: "/var/lib/influxdb",
     tmpfs: &[Tmpfs::new("/tmp", 64)],
     shm_mib: 16,
-    stop: Stop { signal: 15, grace_secs: 60, says: None }, // the versions say different things
+    // Version 2 heeds SIGINT alone, version 1 both; they say different things at their end.
+    stop: Stop { signal: 2, grace_secs: 60, says: None },
     floor: Floor { memory_mib: 512, pids: 256, nofile: 10_240 },
     templates: &[
         Template { name: "influxdb.conf", source: include_str!("../../../config_templates/influxdb/influxdb.conf.j2") },

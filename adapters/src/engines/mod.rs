@@ -8,6 +8,7 @@ mod clickhouse;
 mod cockroachdb;
 mod couchdb;
 mod h2;
+mod duckdb;
 mod influxdb;
 mod kafka;
 mod keydb;
@@ -21,6 +22,11 @@ mod postgresql;
 mod redis;
 mod sql;
 mod timescaledb;
+mod meilisearch;
+mod postgresql;
+mod redis;
+mod sql;
+mod typesense;
 mod valkey;
 
 static ALL: &[&dyn Engine] = &[
@@ -42,6 +48,9 @@ static ALL: &[&dyn Engine] = &[
     &clickhouse::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
+    &duckdb::ENGINE,
+    &meilisearch::ENGINE,
+    &typesense::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.

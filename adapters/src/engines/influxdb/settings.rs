@@ -74,13 +74,18 @@ pub(super) fn lines(cx: &Cx, connections: u32) -> BTreeMap<String, String> {
     let cache = (u64::from(cx.size.memory_mib / 4).min(1024) << 20).to_string();
     let compactions = cx.size.vcpu.div_ceil(2).to_string();
     let queries = concurrent_queries(&cx.size).to_string();
+    // The server does not start when all queries could not begin at once.
+    let all_queries = u64::from(cx.size.memory_mib) << 19;
+    let set = cx.settings.get("query-concurrency").and_then(|v| v.parse::<u64>().ok());
+    let at_once = set.unwrap_or(concurrent_queries(&cx.size).into()).max(1);
     let mut all: BTreeMap<String, String> = if is_two(cx) {
         [
             ("storage-cache-max-memory-size", cache),
             ("storage-max-concurrent-compactions", compactions),
             ("query-concurrency", queries),
-            ("query-memory-bytes", (u64::from(cx.size.memory_mib) << 17).to_string()),
-            ("query-max-memory-bytes", (u64::from(cx.size.memory_mib) << 19).to_string()),
+            ("query-memory-bytes", (all_queries / 4).to_string()),
+            ("query-max-memory-bytes", all_queries.to_string()),
+            ("query-initial-memory-bytes", (all_queries / at_once).min(all_queries / 4).to_string()),
             ("query-queue-size", "1024".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
