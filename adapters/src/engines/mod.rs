@@ -7,12 +7,13 @@ mod cassandra;
 mod clickhouse;
 mod cockroachdb;
 mod couchdb;
-mod h2;
 mod duckdb;
+mod h2;
 mod influxdb;
 mod kafka;
 mod keydb;
 mod mariadb;
+mod meilisearch;
 mod mongodb;
 mod mssql;
 mod mysql;
@@ -22,10 +23,6 @@ mod postgresql;
 mod redis;
 mod sql;
 mod timescaledb;
-mod meilisearch;
-mod postgresql;
-mod redis;
-mod sql;
 mod typesense;
 mod valkey;
 
@@ -45,12 +42,12 @@ static ALL: &[&dyn Engine] = &[
     &cassandra::ENGINE,
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
-    &clickhouse::ENGINE,
-    &h2::ENGINE,
-    &kafka::ENGINE,
-    &duckdb::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
+    &clickhouse::ENGINE,
+    &duckdb::ENGINE,
+    &h2::ENGINE,
+    &kafka::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
