@@ -5,6 +5,7 @@ use crate::Engine;
 mod h2;
 mod mariadb;
 mod postgresql;
+mod questdb;
 mod redis;
 mod sql;
 mod valkey;
@@ -15,6 +16,7 @@ static ALL: &[&dyn Engine] = &[
     &redis::ENGINE,
     &valkey::ENGINE,
     &h2::ENGINE,
+    &questdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
