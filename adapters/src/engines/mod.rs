@@ -20,6 +20,7 @@ mod mysql;
 mod mysqlfamily;
 mod oracle;
 mod postgresql;
+mod questdb;
 mod redis;
 mod sql;
 mod timescaledb;
@@ -48,6 +49,7 @@ static ALL: &[&dyn Engine] = &[
     &duckdb::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
+    &questdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
