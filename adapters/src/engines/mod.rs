@@ -43,13 +43,13 @@ static ALL: &[&dyn Engine] = &[
     &cassandra::ENGINE,
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
+    &questdb::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
     &clickhouse::ENGINE,
     &duckdb::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
-    &questdb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
