@@ -14,13 +14,10 @@ readonly phases=5
 . "$images/lib/mirror.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/base.sh
 . "$images/lib/base.sh"
-<<<<<<< HEAD
 # shellcheck source-path=SCRIPTDIR source=lib/java.sh
 . "$images/lib/java.sh"
-=======
 # shellcheck source-path=SCRIPTDIR source=lib/wheels.sh
 . "$images/lib/wheels.sh"
->>>>>>> h-tsdb
 # shellcheck source-path=SCRIPTDIR source=lib/layer.sh
 . "$images/lib/layer.sh"
 

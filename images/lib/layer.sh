@@ -10,12 +10,8 @@ build_layer() {
   local engine=$1 version=$2 reference=$3
   mkdir -p "$cache/apt/$suite/archives/partial" "$cache/apt/$suite/lists/partial"
   mkdir "$work/recipe"
-<<<<<<< HEAD
   cp -rL "$images/common/." "$images/$engine/." "$work/sources.list" "$work/apt.conf" "$work/recipe/"
-=======
-  cp -r "$images/common/." "$images/$engine/." "$work/sources.list" "$work/apt.conf" "$work/recipe/"
   fetch_wheels "$engine" "$version" "$work/recipe/wheels"
->>>>>>> h-tsdb
   TMPDIR=$work timeout --foreground 900 "${podman[@]}" build --quiet --layers=false --force-rm --pull=never --isolation=chroot --network=host \
     --security-opt label=disable \
     --volume "$work/recipe:/mnt:ro" \
