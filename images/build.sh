@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds one database image from Debian packages, for hosts that cannot reach a container registry.
+# Builds one database image from Debian packages (Java servers: and jars from a Maven repository), for hosts that cannot reach a container registry.
 #   bash build.sh ENGINE VERSION REFERENCE      e.g. bash build.sh postgresql 17 localhost/fluxdb/postgresql:17
 #   bash build.sh --if-changed ENGINE VERSION REFERENCE   does nothing when the image came from this very recipe
 #   bash build.sh --list                        what can be built: ENGINE VERSION SUITE
@@ -14,6 +14,10 @@ readonly phases=5
 . "$images/lib/mirror.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/base.sh
 . "$images/lib/base.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/java.sh
+. "$images/lib/java.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/wheels.sh
+. "$images/lib/wheels.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/layer.sh
 . "$images/lib/layer.sh"
 
@@ -33,14 +37,16 @@ find_recipe() {
 # An interrupted rootless mmdebstrap leaves files of the user's further numbers, which only its namespace may remove.
 remove_work() { rm -rf "$work" 2> /dev/null || "${podman[@]}" unshare rm -rf "$work" || true; }
 
-# choose_cache: sets cache to a directory of ours. Another user's is only read: its base tars are used, nothing is put there.
+# choose_cache: sets cache to a directory of ours. Another user's is only read: its base tars and jars are used, nothing is put there.
 choose_cache() {
   cache=${FLUXDB_IMAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fluxdb/images}
   mkdir -p "$cache" 2> /dev/null || true
   if [ -O "$cache" ] && [ -w "$cache" ]; then return; fi
   echo "build.sh: the cache $cache belongs to someone else; building without keeping anything" >&2
   mkdir -p "$work/cache/base"
+  mkdir -p "$work/cache/java"
   ln -s "$cache"/base/*.tar "$work/cache/base/" 2> /dev/null || true
+  ln -s "$cache"/java/* "$work/cache/java/" 2> /dev/null || true
   cache=$work/cache
 }
 
@@ -66,6 +72,7 @@ build() {
   (umask "$([ "$(id -u)" = 0 ] && echo 077 || echo 022)"; package_settings > "$work/apt.conf")
   ensure_base "$suite"
   progress 3 "installing $packages"
+  ensure_jars "$engine" "$version"
   build_layer "$engine" "$version" "$reference"
   progress 5 "$reference is ready"
 }

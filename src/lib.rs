@@ -7,6 +7,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod daemon;
 pub mod domain;
 pub mod http;

@@ -11,6 +11,11 @@ pub fn pg_literal(value: &str) -> String {
     if quoted.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// Literal of the SQL standard: `'` doubled, a backslash is a character like any other.
+pub fn sql_literal(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
 /// MySQL and MariaDB identifier: backtick doubled.
 pub fn mysql_ident(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
@@ -24,6 +29,26 @@ pub fn mysql_grant_database(name: &str) -> String {
 /// MySQL and MariaDB literal, for a session without `NO_BACKSLASH_ESCAPES`.
 pub fn mysql_literal(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// ClickHouse identifier: backtick and backslash escaped.
+pub fn clickhouse_ident(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+/// InfluxQL identifier: double quote and backslash escaped.
+pub fn influx_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// InfluxQL literal: single quote and backslash escaped.
+pub fn influx_literal(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// Text inside an XML element or attribute.
+pub fn xml_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;")
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986.

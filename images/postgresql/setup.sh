@@ -1,12 +1,13 @@
 #!/bin/sh
-# Fills the PostgreSQL image: user 999, server and client programs, directories, entry scripts.
+# Fills the PostgreSQL image: its user, server and client programs, directories, entry scripts.
 #   sh /mnt/setup.sh MAJOR PACKAGE...
 set -eu
 major=$1; shift
+id=${POSTGRES_ID:-999}  # another one in the TimescaleDB image
 
 # Before the packages, which would otherwise make the user with a number of their own choice.
-groupadd -r -g 999 postgres
-useradd -r -u 999 -g 999 -d /var/lib/postgresql -s /bin/bash postgres
+groupadd -r -g "$id" postgres
+useradd -r -u "$id" -g "$id" -d /var/lib/postgresql -s /bin/bash postgres
 mkdir -p /etc/postgresql-common
 echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
 sh /mnt/install.sh "$@" xz-utils zstd
@@ -26,9 +27,9 @@ rm -f /etc/ssl/private/* /etc/ssl/certs/ssl-cert-snakeoil.pem
 sed -ri "s/^#?listen_addresses\s*=.*/listen_addresses = '*'/" "/usr/share/postgresql/$major/postgresql.conf.sample"
 grep -q "^listen_addresses = '\*'" "/usr/share/postgresql/$major/postgresql.conf.sample"
 
-install -d -o 999 -g 999 -m 0755 /var/lib/postgresql
-[ "$major" -ge 18 ] || install -d -o 999 -g 999 -m 0700 /var/lib/postgresql/data
-install -d -o 999 -g 999 -m 2775 /run/postgresql
+install -d -o "$id" -g "$id" -m 0755 /var/lib/postgresql
+[ "$major" -ge 18 ] || install -d -o "$id" -g "$id" -m 0700 /var/lib/postgresql/data
+install -d -o "$id" -g "$id" -m 2775 /run/postgresql
 install -d /docker-entrypoint-initdb.d /usr/local/lib/fluxdb
 install -m 0644 /mnt/entry-lib.sh /usr/local/lib/fluxdb/
 install -m 0755 /mnt/docker-entrypoint.sh /mnt/docker-ensure-initdb.sh /usr/local/bin/

@@ -4,6 +4,8 @@
 # host_packages: to run databases and to build the daemon, for this kind of machine.
 host_packages() {
   echo podman uidmap netavark aardvark-dns iptables mmdebstrap ca-certificates curl jq procps
+  # Images of Java servers are made of jars that Maven fetches.
+  echo maven
   echo gcc libc6-dev
   # crun refuses machines that have both cgroup hierarchies.
   if [ "$(cgroup_version)" = 1 ]; then echo runc; else echo crun; fi

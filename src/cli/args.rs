@@ -157,6 +157,11 @@ pub enum Command {
     /// Disable the module: no more changes; instances and data stay
     #[command(after_help = "Examples:\n  fluxdb disable")]
     Disable,
+    /// Try an engine on this host: every promise of fluxdb, on a real server in a container of its own
+    #[command(
+        after_help = "Works without a daemon, with a state and label of its own, and removes everything afterwards.\nEnds with 1 when a check failed.\n\nExamples:\n  fluxdb conformance postgresql\n  fluxdb conformance mongodb --version 8.0\n  fluxdb conformance oracle --image registry.example/oracle-free:23 --sku B2s"
+    )]
+    Conformance(super::conformance::ConformanceArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  fluxdb completions bash > ~/.local/share/bash-completion/completions/fluxdb\n  fluxdb completions zsh > ~/.zfunc/_fluxdb"

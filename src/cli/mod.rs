@@ -10,6 +10,7 @@ pub mod args;
 pub mod catalogue;
 pub mod changes;
 pub mod client;
+pub mod conformance;
 pub mod connect;
 pub mod exit;
 pub mod follow;
@@ -66,6 +67,7 @@ fn run(session: &Session, command: Command) -> Result {
         Command::Audit(args) => access::audit(session, &args),
         Command::Enable(args) => local::enable(session, &args),
         Command::Disable => local::disable(session),
+        Command::Conformance(args) => conformance::conformance(session, &args),
         Command::Completions { shell } => completions(shell),
         Command::Serve(args) => serve::serve(session, &args),
         Command::Openapi => Ok(std::io::stdout().lock().write_all(crate::http::openapi::document().as_bytes())?),

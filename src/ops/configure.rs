@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::Core;
 use super::converge::converge;
 use super::drive::Op;
-use crate::domain::instance::{InstanceRecord, Observed};
+use crate::domain::container::Names;
+use crate::domain::instance::InstanceRecord;
 use crate::domain::{Error, Result};
+use crate::runtime::ContainerState;
 
 /// How long a server may take to change one setting.
 const CHANGE_LIMIT: Duration = Duration::from_secs(30);
@@ -70,7 +72,10 @@ pub async fn undo_configure(op: &Op) -> Result<()> {
 
 /// Sets what differs from `before` in the running server. A server that does not run reads it when it starts.
 async fn change_running(core: &Core, record: &InstanceRecord, before: &BTreeMap<String, String>) -> Result<String> {
-    if !matches!(core.registry.observed(record.id), Observed::Present { running: true, .. }) {
+    // Looked at here: what was last seen may be unknown at the moment, and a running server must not be left out.
+    let name = Names::new(&core.owner, record.id).container();
+    let detail = core.runtime.inspect(&name).await?;
+    if !detail.is_some_and(|d| d.summary.state == ContainerState::Running) {
         return Ok("read at the next start".into());
     }
     let engine = record.engine()?;

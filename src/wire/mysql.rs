@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fluxdb_adapters::{Answer, Call, Request, Secret};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, OptsBuilder, Params, Row, Value};
+use mysql_async::{Conn, DriverError, Error, OptsBuilder, Params, Row, Value};
 
 use super::Target;
 use super::fault::Fault;
@@ -65,6 +65,10 @@ fn shown(value: Value) -> Option<String> {
 }
 
 fn classify(error: &Error) -> Fault {
+    // For an account that it does not know MySQL asks for a random plugin, so as not to tell that there is none.
+    if let Error::Driver(DriverError::UnknownAuthPlugin { name }) = error {
+        return Fault::LoginRefused(format!("the server asks for the plugin {name}"));
+    }
     let Error::Server(e) = error else { return Fault::Unreachable(error.to_string()) };
     let words = e.message.clone();
     match e.code {

@@ -265,7 +265,9 @@ impl Setting {
         match self.kind {
             Kind::Integer { min, max, .. } => {
                 let near = self.default.parse::<i64>().unwrap_or(min);
-                [near + 1, near - 1, near.saturating_mul(2), min, max]
+                // One more than "never" is mostly a limit under which nothing works.
+                let first = if near == 0 && max >= 60_000 { 60_000 } else { near + 1 };
+                [first, near + 1, near - 1, near.saturating_mul(2), min, max]
                     .into_iter()
                     .filter(|n| (min..=max).contains(n))
                     .map(|n| n.to_string())

@@ -2,17 +2,54 @@
 
 use crate::Engine;
 
+mod arangodb;
+mod cassandra;
+mod clickhouse;
+mod cockroachdb;
+mod couchdb;
+mod duckdb;
+mod h2;
+mod influxdb;
+mod kafka;
+mod keydb;
 mod mariadb;
+mod meilisearch;
+mod mongodb;
+mod mssql;
+mod mysql;
+mod mysqlfamily;
+mod oracle;
 mod postgresql;
+mod questdb;
 mod redis;
 mod sql;
+mod timescaledb;
+mod typesense;
 mod valkey;
 
 static ALL: &[&dyn Engine] = &[
     &postgresql::ENGINE, //
+    &mysql::ENGINE,
     &mariadb::ENGINE,
+    &mssql::ENGINE,
+    &oracle::ENGINE,
+    &cockroachdb::ENGINE,
+    &mongodb::ENGINE,
+    &couchdb::ENGINE,
+    &arangodb::ENGINE,
     &redis::ENGINE,
+    &keydb::ENGINE,
     &valkey::ENGINE,
+    &cassandra::ENGINE,
+    &influxdb::ENGINE,
+    &timescaledb::ENGINE,
+    &questdb::ENGINE,
+    &meilisearch::ENGINE,
+    &typesense::ENGINE,
+    &clickhouse::ENGINE,
+    &duckdb::ENGINE,
+    &h2::ENGINE,
+    &kafka::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.

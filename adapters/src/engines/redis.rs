@@ -1,4 +1,4 @@
-//! Redis, and what Valkey shares with it. Image contract: the official image's README; ACLs: the Redis manual.
+//! Redis, and what Valkey and KeyDB share with it. Image contract: the official image's README; ACLs: the Redis manual.
 
 use minijinja::context;
 
@@ -6,8 +6,14 @@ use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
     Account, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage, Marker,
-    NameKind, Port, Protocol, Secret, Shell, Size, Stop, Template, Tmpfs, UriFormat, User, Version,
+    Metrics, NameKind, Port, Protocol, Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User,
+    Users, Version,
 };
+
+mod accounts;
+mod metrics;
+mod settings;
+mod users;
 
 pub(crate) static ENGINE: Resp =
     Resp { facts: &FACTS, server: "redis-server", cli: "redis-cli", password_env: "REDISCLI_AUTH" };
@@ -66,8 +72,21 @@ const FACTS: Facts = Facts {
     default_database: None,
     single_account: false,
     extra_caps: &[],
-    caveats: &[],
+    caveats: &[
+        "Databases are numbers: users and their rights count in all of them",
+        "Users are made through fluxdb: ACL, CONFIG SET, REPLICAOF, MODULE and SHUTDOWN are for its own account alone",
+        "Modules come with the official images of 8.0 and later only, not with images built here",
+    ],
 };
+
+/// Room for the fork that writes a snapshot: it copies the pages that change meanwhile.
+fn maxmemory_mib(size: &Size) -> u32 {
+    size.memory_mib * 65 / 100
+}
+
+fn max_connections(size: &Size) -> u32 {
+    (size.memory_mib * 2).clamp(256, 10_000)
+}
 
 impl Engine for Resp {
     fn facts(&self) -> &'static Facts {
@@ -76,17 +95,16 @@ impl Engine for Resp {
 
     fn tuning(&self, cx: &Cx) -> minijinja::Value {
         context! {
-            // Room for the fork that writes a snapshot: it copies the pages that change meanwhile.
-            maxmemory_mib => cx.size.memory_mib * 65 / 100,
-            maxclients => self.max_connections(&cx.size),
-            io_threads => cx.size.vcpu.saturating_sub(1).clamp(1, 4),
+            maxmemory_mib => maxmemory_mib(&cx.size),
+            maxclients => max_connections(&cx.size),
+            threads => cx.size.vcpu.saturating_sub(1).clamp(1, 4),
+            old => accounts::is_old(cx),
+            keydb => self.facts.id == "keydb",
             port => self.facts.port().number,
             dir => self.facts.volume_path,
-            system_user => cx.system.username.as_str(),
-            system_sha256 => sha256_hex(cx.system.password.expose()),
-            username => cx.user.username.as_str(),
-            user_sha256 => sha256_hex(cx.user.password.expose()),
-            user_is_default => cx.user.username == "default",
+            accounts => accounts::managed(cx),
+            save_points => settings::save_points(cx),
+            user_settings => settings::lines(cx),
         }
     }
 
@@ -97,7 +115,7 @@ impl Engine for Resp {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
         Ok(Launch {
-            entrypoint: None,
+            entrypoint: Some(["sh", "-c", accounts::START, "start"].map(Into::into).into()),
             argv: vec![self.server.into(), format!("{FILES_DIR}/server.conf")],
             env: vec![],
             files,
@@ -108,20 +126,14 @@ impl Engine for Resp {
         Call::resp(&["PING"]) // answers LOADING until the data set is in memory
     }
 
-    /// The accounts stand in the rendered file; here they are only brought up to date in a server that runs.
-    fn provision(&self, cx: &Cx) -> Vec<Call> {
-        self.set_password(&cx.user)
+    /// The managed accounts are put in the access file at each start.
+    fn provision(&self, _cx: &Cx) -> Vec<Call> {
+        Vec::new()
     }
 
     fn set_password(&self, account: &Account) -> Vec<Call> {
-        let hash = format!("#{}", sha256_hex(account.password.expose()));
-        let mut words = vec!["ACL", "SETUSER", &account.username, "on", "resetpass", &hash];
-        if account.username == self.facts.system_user {
-            words.extend(["~*", "&*", "+@all"]);
-        } else {
-            words.extend(USER_RULES);
-        }
-        vec![Call::resp(&words)]
+        let hash = accounts::hashed(account);
+        vec![Call::resp(&["ACL", "SETUSER", &account.username, "on", "resetpass", &hash]), users::save()]
     }
 
     fn connection_string(&self, format: UriFormat, to: &Endpoint<'_>) -> Option<Secret> {
@@ -170,19 +182,36 @@ impl Engine for Resp {
     }
 
     fn max_connections(&self, size: &Size) -> u32 {
-        (size.memory_mib * 2).clamp(256, 10_000)
+        max_connections(size)
     }
 
     fn marker(&self, _cx: &Cx, value: &str) -> Marker {
         let key = format!("fluxdb:marker:{value}");
         Marker { write: vec![Call::resp(&["SET", &key, value])], read: Call::resp(&["GET", &key]) }
     }
-}
 
-/// Everything but what changes the server itself; the same text as in the rendered file.
-const USER_RULES: [&str; 9] = ["~*", "&*", "+@all", "-@admin", "-@dangerous", "+info", "+keys", "+flushdb", "+sort"];
+    fn tuned(&self, cx: &Cx) -> Vec<Tuned> {
+        let chosen = |name: &str| cx.settings.get(name).and_then(|v| v.parse::<u32>().ok());
+        let memory = u64::from(chosen("maxmemory").unwrap_or_else(|| maxmemory_mib(&cx.size)));
+        let clients = chosen("maxclients").unwrap_or_else(|| max_connections(&cx.size));
+        let one = |what: &'static str, expect: String| Tuned {
+            what,
+            call: Call::resp(&["CONFIG", "GET", what]),
+            expect,
+            read: settings::only,
+        };
+        vec![one("maxmemory", (memory * 1_048_576).to_string()), one("maxclients", clients.to_string())]
+    }
 
-fn sha256_hex(text: &str) -> String {
-    use sha2::Digest;
-    sha2::Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    fn users(&self) -> Option<&dyn Users> {
+        Some(self)
+    }
+
+    fn settings(&self) -> Option<&dyn Settings> {
+        Some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
+    }
 }

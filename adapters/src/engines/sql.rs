@@ -51,7 +51,7 @@ pub(super) fn connection_string(s: &Spelling, format: UriFormat, to: &Endpoint<'
 }
 
 /// A value of a .NET connection string: quoted where it holds a separator or quote.
-fn dotnet(value: &str) -> String {
+pub(super) fn dotnet(value: &str) -> String {
     if value.contains([';', '\'', '"', '=']) || value.starts_with(' ') || value.ends_with(' ') {
         format!("\"{}\"", value.replace('"', "\"\""))
     } else {

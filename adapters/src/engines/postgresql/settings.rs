@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Postgresql;
 use crate::Apply::{Dynamic, Restart};
-use crate::quote::pg_literal;
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::quote::{pg_ident, pg_literal};
+use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings};
 
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
@@ -17,7 +17,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("statement_timeout", 0, 86_400_000, "ms", "0", Dynamic, "Ends statements that run longer; 0 = never"),
     Setting::int("lock_timeout", 0, 86_400_000, "ms", "0", Dynamic, "Ends statements that wait longer for a lock; 0 = never"),
     Setting::int("deadlock_timeout", 1, 3_600_000, "ms", "1000", Dynamic, "How long to wait for a lock before looking for a deadlock"),
-    Setting::int("tcp_keepalives_idle", 0, 86_400, "s", "0", Dynamic, "Seconds of silence before the first keepalive; 0 = the system's"),
+    Setting::int("tcp_keepalives_idle", 0, 86_400, "s", "", Dynamic, "Seconds of silence before the first keepalive; 0 = the system's"),
     // Memory
     Setting::int("shared_buffers", 16, 1_048_576, "MiB", "", Restart, "Memory for the shared page cache"),
     Setting::int("work_mem", 64, 16_777_216, "KiB", "", Dynamic, "Memory for each sort or hash before it goes to disk"),
@@ -55,7 +55,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("autovacuum_vacuum_cost_limit", -1, 10_000, "", "-1", Dynamic, "Work before a pause; -1 = vacuum_cost_limit"),
     Setting::float("autovacuum_vacuum_cost_delay", -1.0, 100.0, "2", Dynamic, "Length of the pause in ms; -1 = vacuum_cost_delay"),
     // Limits, locks, logs
-    Setting::int("max_locks_per_transaction", 10, 100_000, "", "64", Restart, "Locks for each connection, on average"),
+    Setting::int("max_locks_per_transaction", 10, 100_000, "", "", Restart, "Locks for each connection, on average"),
     Setting::int("max_prepared_transactions", 0, 10_000, "", "0", Restart, "Prepared (two-phase) transactions at once"),
     Setting::int("temp_file_limit", -1, 1_048_576, "MiB", "-1", Dynamic, "Most temporary files of a session; -1 = no limit"),
     Setting::int("log_min_duration_statement", -1, 86_400_000, "ms", "-1", Dynamic, "Log statements that run longer; -1 = none. They show literals"),
@@ -66,6 +66,16 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::flag("default_transaction_read_only", "false", Dynamic, "Transactions cannot write unless they ask to"),
     Setting::text("timezone", 64, "UTC", Dynamic, "Time zone of sessions that do not set their own"),
     Setting::choice("bytea_output", &["hex", "escape"], "hex", Dynamic, "How binary values are shown"),
+];
+
+/// What the system account has whatever the user sets: a limit of a millisecond would otherwise be the last change ever.
+const OWN: [(&str, &str); 6] = [
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("default_transaction_read_only", "off"),
+    ("temp_file_limit", "-1"),
 ];
 
 /// Bytes in a unit that the catalogue or `pg_settings` uses; 1 ms for times.
@@ -102,8 +112,16 @@ pub(super) fn lines(cx: &Cx) -> Vec<String> {
     cx.settings.iter().filter_map(|(name, value)| Some(format!("{name} = {}", spelled(known(name)?, value)))).collect()
 }
 
-/// A value of `pg_settings` in the catalogue's unit and words.
+/// Instead of a unit: the value is as [`spelled`] wrote it.
+const IN_FILE: &str = "file";
+
+/// A value of `pg_settings`, or one from a file, in the catalogue's unit and words.
 fn shown(setting: &Setting, value: &str, unit: &str) -> String {
+    if unit == IN_FILE {
+        return value
+            .trim_end_matches(|c: char| matches!(setting.kind, Kind::Integer { .. }) && c.is_alphabetic())
+            .into();
+    }
     match setting.kind {
         Kind::Boolean => (value == "on").to_string(),
         Kind::Integer { unit: ours, .. } => match (value.parse::<f64>(), unit_size(unit), unit_size(ours)) {
@@ -120,11 +138,20 @@ impl Settings for Postgresql {
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {
-        let names: Vec<String> = CATALOGUE.iter().map(|s| pg_literal(s.name)).collect();
-        vec![Call::sql(format!(
-            "SELECT name, setting, unit FROM pg_settings WHERE lower(name) IN ({})",
-            names.join(", ")
-        ))]
+        let own = |name: &str| OWN.iter().any(|(own, _)| *own == name);
+        let quoted = |own_ones: bool| {
+            let names = CATALOGUE.iter().map(|s| s.name).filter(|n| own(n) == own_ones);
+            names.map(pg_literal).collect::<Vec<_>>().join(", ")
+        };
+        vec![
+            Call::sql(format!("SELECT name, setting, unit FROM pg_settings WHERE lower(name) IN ({})", quoted(false))),
+            // This session has its own values; what others get stands in the files.
+            Call::sql(format!(
+                "SELECT s.name, coalesce(f.setting, s.boot_val), CASE WHEN f.setting IS NULL THEN s.unit ELSE '{IN_FILE}' END \
+                 FROM pg_settings s LEFT JOIN pg_file_settings f ON f.name = s.name AND f.applied WHERE s.name IN ({})",
+                quoted(true)
+            )),
+        ]
     }
 
     fn parse(&self, _cx: &Cx, answers: &[Answer]) -> BTreeMap<String, String> {
@@ -138,13 +165,45 @@ impl Settings for Postgresql {
         .collect()
     }
 
-    fn change(&self, _cx: &Cx, setting: &Setting, value: Option<&str>) -> Vec<Call> {
+    fn change(&self, cx: &Cx, setting: &Setting, value: Option<&str>) -> Vec<Call> {
         // ALTER SYSTEM writes postgresql.auto.conf, which counts before the rendered file; so both always say the same.
         let change = match value {
             Some(value) => format!("ALTER SYSTEM SET {} = {}", setting.name, spelled(setting, value)),
-            None => format!("ALTER SYSTEM RESET {}", setting.name),
+            // The file of the running container may still hold what is taken back, so RESET would not be enough.
+            None => {
+                let value = self.sku_value(cx, setting.name).unwrap_or_else(|| setting.default.to_owned());
+                format!("ALTER SYSTEM SET {} = {}", setting.name, spelled(setting, &value))
+            }
         };
-        vec![Call::sql(change), Call::sql("SELECT pg_reload_conf()")]
+        // What would end fluxdb's own sessions and statements does not count for its account.
+        let own = OWN.iter().filter(|(name, _)| *name == setting.name);
+        let system = pg_ident(&cx.system.username);
+        let mut calls: Vec<Call> = own
+            .flat_map(|(name, value)| {
+                // The role's value counts in sessions that begin later, so this one needs its own.
+                [format!("ALTER ROLE {system} SET {name} = {value}"), format!("SET SESSION {name} = {value}")]
+                    .map(Call::sql)
+            })
+            .collect();
+        calls.extend([Call::sql(change), Call::sql("SELECT pg_reload_conf()")]);
+        calls
+    }
+}
+
+impl Postgresql {
+    /// What the SKU says, where the default depends on it.
+    fn sku_value(&self, cx: &Cx, name: &str) -> Option<String> {
+        let key = match name {
+            "work_mem" => "work_mem_kib",
+            "maintenance_work_mem" => "maintenance_work_mem_mib",
+            "effective_cache_size" => "effective_cache_size_mib",
+            "max_wal_size" => "max_wal_size_mib",
+            "max_parallel_workers" => "max_parallel_workers",
+            "max_parallel_workers_per_gather" => "max_parallel_workers_per_gather",
+            "tcp_keepalives_idle" => return Some("0".into()),
+            _ => return None,
+        };
+        Some(self.tuning(cx).get_attr(key).ok()?.to_string())
     }
 }
 
@@ -161,5 +220,7 @@ mod tests {
         assert_eq!(shown(find("checkpoint_timeout"), "300", "s"), "300");
         assert_eq!(shown(find("temp_file_limit"), "-1", "kB"), "-1");
         assert_eq!(shown(find("jit"), "off", ""), "false");
+        assert_eq!(shown(find("statement_timeout"), "5ms", IN_FILE), "5");
+        assert_eq!(shown(find("default_transaction_read_only"), "true", IN_FILE), "true");
     }
 }

@@ -1,0 +1,74 @@
+//! Parameters that users of MySQL change. Names, ranges, defaults: the manual's "Server System Variables".
+
+use crate::Apply::{Dynamic, Immutable, Restart};
+use crate::Setting;
+
+use super::super::mariadb::{ISOLATION, TIME_ZONES};
+
+const OLD: &[&str] = &["5.7"];
+
+/// Defaults that are empty follow from the SKU. Where a default differs between versions, the template sets it.
+#[rustfmt::skip]
+pub(super) static CATALOGUE: &[Setting] = &[
+    // Connections
+    Setting::int("max_connections", 10, 100_000, "", "", Dynamic, "Connections at once; each costs memory"),
+    Setting::int("max_user_connections", 0, 100_000, "", "0", Dynamic, "Connections of one user at once; 0 = no limit"),
+    Setting::int("max_connect_errors", 1, 1_000_000_000, "", "100", Dynamic, "Failed connections in a row after which a host is shut out"),
+    Setting::int("wait_timeout", 1, 31_536_000, "s", "28800", Dynamic, "Ends sessions that are idle for longer"),
+    Setting::int("interactive_timeout", 1, 31_536_000, "s", "28800", Dynamic, "The same for interactive sessions"),
+    Setting::int("connect_timeout", 2, 31_536_000, "s", "10", Dynamic, "Time for logging in"),
+    Setting::int("net_read_timeout", 1, 31_536_000, "s", "30", Dynamic, "How long to wait for more of a client's data"),
+    Setting::int("net_write_timeout", 1, 31_536_000, "s", "60", Dynamic, "How long to wait for a client that does not take data"),
+    Setting::int("max_allowed_packet", 1, 1024, "MiB", "64", Dynamic, "Longest statement or row"),
+    Setting::int("max_prepared_stmt_count", 0, 1_048_576, "", "16382", Dynamic, "Prepared statements at once"),
+    Setting::int("back_log", 1, 65_535, "", "151", Restart, "Connections that may wait to be accepted"),
+    // Memory
+    Setting::int("innodb_buffer_pool_size", 8, 1_048_576, "MiB", "", Restart, "Memory for InnoDB's pages"),
+    Setting::int("tmp_table_size", 1, 65_536, "MiB", "", Dynamic, "Temporary tables larger than this go to disk"),
+    Setting::int("max_heap_table_size", 1, 65_536, "MiB", "", Dynamic, "Largest MEMORY table"),
+    Setting::int("sort_buffer_size", 32, 1_048_576, "KiB", "256", Dynamic, "Memory for each sort"),
+    Setting::int("join_buffer_size", 1, 1_048_576, "KiB", "256", Dynamic, "Memory for each join without an index"),
+    Setting::int("read_rnd_buffer_size", 1, 1_048_576, "KiB", "256", Dynamic, "Memory for reading sorted rows"),
+    Setting::int("key_buffer_size", 1, 65_536, "MiB", "8", Dynamic, "Memory for MyISAM's indexes"),
+    Setting::int("table_open_cache", 10, 524_288, "", "", Dynamic, "Tables kept open"),
+    // InnoDB
+    Setting::int("innodb_redo_log_capacity", 8, 131_072, "MiB", "", Dynamic, "Size of the redo log; large ones make writing faster and recovery slower").not_in(OLD),
+    Setting::choice("innodb_flush_log_at_trx_commit", &["0", "1", "2"], "1", Dynamic, "1 = wait for the disk at each commit; otherwise a crash may lose the last transactions"),
+    Setting::int("innodb_io_capacity", 100, 1_000_000, "", "1000", Dynamic, "Writes in a second that background work may use"),
+    Setting::int("innodb_io_capacity_max", 100, 1_000_000, "", "2000", Dynamic, "The same at most, when it falls behind"),
+    Setting::int("innodb_lock_wait_timeout", 1, 1_073_741_824, "s", "50", Dynamic, "How long a row lock is waited for"),
+    Setting::int("lock_wait_timeout", 1, 31_536_000, "s", "31536000", Dynamic, "How long a metadata lock is waited for"),
+    Setting::flag("innodb_deadlock_detect", "true", Dynamic, "Look for deadlocks at once instead of waiting for the timeout"),
+    Setting::flag("innodb_print_all_deadlocks", "false", Dynamic, "Log every deadlock"),
+    Setting::flag("innodb_rollback_on_timeout", "false", Restart, "A lock timeout undoes the whole transaction"),
+    Setting::choice("innodb_autoinc_lock_mode", &["0", "1", "2"], "2", Restart, "How values of AUTO_INCREMENT are handed out"),
+    Setting::flag("innodb_adaptive_hash_index", "false", Dynamic, "Hash index over frequently used pages"),
+    Setting::flag("innodb_strict_mode", "true", Dynamic, "Refuse table options that cannot be followed"),
+    Setting::int("innodb_read_io_threads", 1, 64, "", "4", Restart, "Threads that read"),
+    Setting::int("innodb_write_io_threads", 1, 64, "", "4", Restart, "Threads that write"),
+    Setting::float("innodb_max_dirty_pages_pct", 0.0, 99.0, "90", Dynamic, "Share of changed pages above which they are written sooner"),
+    Setting::int("innodb_ft_min_token_size", 0, 16, "", "3", Restart, "Shortest word in InnoDB's full-text indexes"),
+    Setting::int("ngram_token_size", 1, 10, "", "2", Restart, "Length of the pieces of Chinese, Japanese and Korean text in full-text indexes"),
+    Setting::int("ft_min_word_len", 1, 84, "", "4", Restart, "Shortest word in other full-text indexes"),
+    // SQL
+    Setting::choice("sql_mode", &[
+        "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION",
+        "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION",
+        "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION",
+        "NO_ENGINE_SUBSTITUTION",
+    ], "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION", Dynamic, "How strictly SQL is taken"),
+    Setting::choice("transaction_isolation", ISOLATION, "REPEATABLE-READ", Dynamic, "Isolation when a transaction does not say"),
+    Setting::choice("character_set_server", &["utf8mb4", "utf8mb3", "latin1", "ascii", "binary"], "utf8mb4", Dynamic, "Character set of new databases").not_in(OLD),
+    Setting::choice("time_zone", TIME_ZONES, "+00:00", Dynamic, "Time zone of sessions that do not set their own"),
+    Setting::choice("lower_case_table_names", &["0", "1"], "0", Immutable, "1 = names of tables and databases are kept in lower case"),
+    Setting::int("max_execution_time", 0, 4_294_967_295, "ms", "0", Dynamic, "Ends SELECT statements that run longer; 0 = never"),
+    Setting::int("group_concat_max_len", 4, 1_073_741_824, "B", "1024", Dynamic, "Longest result of GROUP_CONCAT"),
+    Setting::int("cte_max_recursion_depth", 0, 1_000_000_000, "", "1000", Dynamic, "Rounds of a recursive WITH").not_in(OLD),
+    Setting::flag("event_scheduler", "true", Dynamic, "Run events"),
+    Setting::flag("local_infile", "false", Dynamic, "Let clients load their own files with LOAD DATA LOCAL"),
+    // Logs and statistics
+    Setting::flag("slow_query_log", "false", Dynamic, "Write slow statements to slow.log in the data directory"),
+    Setting::float("long_query_time", 0.0, 31_536_000.0, "10", Dynamic, "Seconds from which a statement is slow"),
+    Setting::flag("log_queries_not_using_indexes", "false", Dynamic, "Count statements without an index as slow"),
+    Setting::flag("performance_schema", "", Restart, "Detailed statistics; costs memory"),
+];

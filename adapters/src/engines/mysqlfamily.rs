@@ -1,0 +1,244 @@
+//! What MariaDB and MySQL share: one protocol, mostly one SQL. Formulas: mysqltuner; the rest: the two manuals.
+
+use minijinja::context;
+
+use super::sql::{self, Spelling};
+use crate::quote::{mysql_ident, mysql_literal};
+use crate::render::{RenderError, render};
+use crate::{
+    Account, Answer, Call, Cx, DataFiles, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Launch, Marker, Metrics,
+    NameKind, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings, Shell, Size, Tuned, UriFormat, Users,
+};
+
+mod metrics;
+mod settings;
+mod sku;
+mod users;
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flavour {
+    Mariadb,
+    Mysql,
+}
+
+/// An engine of the family.
+pub(super) struct MysqlFamily {
+    pub(super) flavour: Flavour,
+    pub(super) facts: &'static Facts,
+    pub(super) catalogue: &'static [Setting],
+    pub(super) spelling: &'static Spelling,
+    /// The server program, which is also the entry script's first argument.
+    pub(super) server: &'static str,
+    /// Environment beside the password file.
+    pub(super) env: &'static [(&'static str, &'static str)],
+    /// Name of the variable with the password file.
+    pub(super) password_file_env: &'static str,
+    /// The engine's own shell, without account and database.
+    pub(super) shell: &'static [&'static str],
+    /// Longest user name in characters.
+    pub(super) longest_user: usize,
+    /// Accounts that the server makes for itself.
+    pub(super) reserved_users: &'static [&'static str],
+}
+
+/// Databases that the server makes for itself.
+const OWN_DATABASES: [&str; 4] = ["mysql", "sys", "information_schema", "performance_schema"];
+
+impl Engine for MysqlFamily {
+    fn facts(&self) -> &'static Facts {
+        self.facts
+    }
+
+    fn tuning(&self, cx: &Cx) -> minijinja::Value {
+        let sku = self.sku(cx);
+        context! {
+            version => cx.version.id,
+            buffer_pool_mib => sku.pool_mib,
+            buffer_pool_chunk_mib => sku.chunk_mib,
+            buffer_pool_instances => sku.instances,
+            log_mib => sku.log_mib,
+            max_connections => sku.max_connections,
+            table_open_cache => sku.table_open_cache,
+            tmp_table_size_mib => sku.tmp_table_mib,
+            aria_pagecache_mib => sku.aria_mib,
+            performance_schema => sku.performance_schema,
+            datadir => self.facts.volume_path,
+            user_settings => settings::lines(self.catalogue, cx),
+        }
+    }
+
+    fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
+        let tuning = self.tuning(cx);
+        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
+        for template in self.facts.templates {
+            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
+        }
+        let mut env = vec![(self.password_file_env, format!("{FILES_DIR}/{SYSTEM_PASSWORD_FILE}"))];
+        env.extend(self.env.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Ok(Launch {
+            entrypoint: None,
+            argv: vec![self.server.into(), format!("--defaults-extra-file={FILES_DIR}/fluxdb.cnf")],
+            env,
+            files,
+        })
+    }
+
+    fn ping(&self) -> Call {
+        Call::sql("SELECT 1")
+    }
+
+    fn provision(&self, cx: &Cx) -> Vec<Call> {
+        let user = account(&cx.user.username);
+        // Limits that the user sets for everybody do not count for fluxdb's account.
+        let limits = match self.flavour {
+            Flavour::Mariadb => "MAX_USER_CONNECTIONS 1000 MAX_STATEMENT_TIME 31536000",
+            Flavour::Mysql => "MAX_USER_CONNECTIONS 1000",
+        };
+        let mut calls = vec![
+            Call::sql(format!("ALTER USER 'root'@'%' WITH {limits}")),
+            Call::sql(format!("CREATE USER IF NOT EXISTS {user}")),
+            password_call(&cx.user),
+        ];
+        calls.extend(self.administrator(cx, &user));
+        if let Some(database) = cx.database.as_deref() {
+            calls.extend(self.create(cx, database));
+        }
+        calls
+    }
+
+    fn set_password(&self, account: &Account) -> Vec<Call> {
+        if account.username == self.facts.system_user {
+            // root has two rows: @'%' for fluxdb, @localhost for the image's own scripts.
+            let password = mysql_literal(account.password.expose());
+            return ["localhost", "%"]
+                .map(|host| Call::sql(format!("ALTER USER IF EXISTS 'root'@'{host}' IDENTIFIED BY {password}")))
+                .into();
+        }
+        vec![password_call(account)]
+    }
+
+    fn connection_string(&self, format: UriFormat, to: &Endpoint<'_>) -> Option<Secret> {
+        Some(sql::connection_string(self.spelling, format, to))
+    }
+
+    fn shell(&self, username: &str, database: Option<&str>) -> Shell {
+        let mut argv: Vec<String> = self.shell.iter().map(|word| (*word).to_owned()).collect();
+        argv.extend(["--protocol=tcp", "-h", "127.0.0.1", "-u", username].map(Into::into));
+        argv.extend(database.map(str::to_owned));
+        Shell { argv, password_env: "MYSQL_PWD" }
+    }
+
+    fn check_name(&self, kind: NameKind, name: &str) -> Result<(), String> {
+        let longest = match kind {
+            NameKind::Database => 64,
+            NameKind::User => self.longest_user,
+        };
+        if name.is_empty() || name.chars().count() > longest {
+            return Err(format!("must be 1 to {longest} characters long"));
+        }
+        if name.ends_with(' ') || name.contains('\0') || name.chars().any(|c| u32::from(c) > 0xFFFF) {
+            return Err("must not end with a space, nor contain NUL or characters beyond the basic plane".into());
+        }
+        if name.starts_with('-') {
+            return Err("must not start with -, which the engine's own tools take for an option".into());
+        }
+        let reserved = match kind {
+            NameKind::Database => &OWN_DATABASES,
+            NameKind::User => self.reserved_users,
+        };
+        if reserved.iter().any(|r| r.eq_ignore_ascii_case(name)) {
+            return Err(format!("{name:?} is reserved"));
+        }
+        Ok(())
+    }
+
+    fn max_connections(&self, size: &Size) -> u32 {
+        (size.memory_mib / 16).clamp(30, 1000)
+    }
+
+    fn marker(&self, _cx: &Cx, value: &str) -> Marker {
+        sql::marker(mysql_literal(value), "ON DUPLICATE KEY UPDATE value = value")
+    }
+
+    fn tuned(&self, cx: &Cx) -> Vec<Tuned> {
+        let sku = self.sku(cx);
+        let first = |a: &Answer| a.first().map(Into::into);
+        vec![
+            Tuned {
+                what: "innodb_buffer_pool_size",
+                call: Call::sql("SELECT @@GLOBAL.innodb_buffer_pool_size"),
+                expect: (u64::from(sku.pool_mib) << 20).to_string(),
+                read: first,
+            },
+            Tuned {
+                what: "max_connections",
+                call: Call::sql("SELECT @@GLOBAL.max_connections"),
+                expect: sku.max_connections.to_string(),
+                read: first,
+            },
+        ]
+    }
+
+    fn seed(&self) -> Option<&dyn Seed> {
+        Some(self)
+    }
+
+    fn users(&self) -> Option<&dyn Users> {
+        Some(self)
+    }
+
+    fn databases(&self) -> Option<&dyn Databases> {
+        Some(self)
+    }
+
+    fn settings(&self) -> Option<&dyn Settings> {
+        Some(self)
+    }
+
+    fn metrics(&self) -> Option<&dyn Metrics> {
+        Some(self)
+    }
+}
+
+impl Seed for MysqlFamily {
+    /// MySQL's `auto.cnf` holds the server's UUID and is made again when it is missing. MariaDB computes its own at start.
+    fn personalise(&self, files: &dyn DataFiles, _unique: u64) -> Result<(), String> {
+        files.remove("auto.cnf").map_err(|e| e.to_string())
+    }
+}
+
+impl Databases for MysqlFamily {
+    fn create(&self, cx: &Cx, name: &str) -> Vec<Call> {
+        vec![
+            Call::sql(format!("CREATE DATABASE IF NOT EXISTS {}", mysql_ident(name))),
+            self.everything_in(cx, name, &account(&cx.user.username)),
+        ]
+    }
+
+    fn drop(&self, cx: &Cx, name: &str) -> Vec<Call> {
+        let pattern = mysql_literal(&self.granted(cx, name));
+        vec![
+            Call::sql(format!("DROP DATABASE IF EXISTS {}", mysql_ident(name))),
+            // The server keeps the grants; a later database of this name would have them again.
+            Call::sql(format!("DELETE FROM mysql.db WHERE Db = {pattern}")),
+            Call::sql("FLUSH PRIVILEGES"),
+        ]
+    }
+
+    fn list(&self, _cx: &Cx) -> Vec<Call> {
+        vec![Call::sql("SHOW DATABASES")]
+    }
+
+    fn names(&self, answers: &[Answer]) -> Vec<String> {
+        answers.iter().flat_map(Answer::column).filter(|n| !OWN_DATABASES.contains(&n.as_str())).collect()
+    }
+}
+
+fn account(username: &str) -> String {
+    format!("{}@'%'", mysql_literal(username))
+}
+
+fn password_call(to: &Account) -> Call {
+    Call::sql(format!("ALTER USER {} IDENTIFIED BY {}", account(&to.username), mysql_literal(to.password.expose())))
+}

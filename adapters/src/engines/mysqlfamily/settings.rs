@@ -1,0 +1,115 @@
+//! Reading, writing and changing what the catalogues of MariaDB and MySQL name.
+
+use std::collections::BTreeMap;
+
+use super::MysqlFamily;
+use crate::quote::mysql_literal;
+use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+
+/// Bytes in the catalogue's unit; 1 for what is no amount of memory.
+fn unit_size(setting: &Setting) -> i64 {
+    match setting.kind {
+        Kind::Integer { unit: "KiB", .. } => 1024,
+        Kind::Integer { unit: "MiB", .. } => 1024 * 1024,
+        _ => 1,
+    }
+}
+
+/// Lines of the option file for what the user has set.
+pub(super) fn lines(catalogue: &[Setting], cx: &Cx) -> Vec<String> {
+    let known = |name: &str| catalogue.iter().find(|s| s.name == name);
+    let line = |(name, value): (&String, &String)| {
+        let setting = known(name)?;
+        // The one variable whose option has another name.
+        let option = if name == "time_zone" { "default_time_zone" } else { name };
+        let value = match setting.kind {
+            Kind::Integer { unit: "KiB", .. } => format!("{value}K"),
+            Kind::Integer { unit: "MiB", .. } => format!("{value}M"),
+            Kind::Integer { .. } | Kind::Float { .. } => value.clone(),
+            Kind::Boolean => on_off(value).to_owned(),
+            Kind::Choice { .. } | Kind::Text { .. } => format!("'{value}'"), // has no quotes
+        };
+        Some(format!("{option} = {value}"))
+    };
+    cx.settings.iter().filter_map(line).collect()
+}
+
+fn on_off(value: &str) -> &'static str {
+    if value == "true" { "ON" } else { "OFF" }
+}
+
+/// The value as `SET GLOBAL` takes it.
+fn spelled(setting: &Setting, value: &str) -> String {
+    match setting.kind {
+        Kind::Integer { .. } => (value.parse::<i64>().unwrap_or_default() * unit_size(setting)).to_string(),
+        Kind::Float { .. } => value.to_owned(),
+        Kind::Boolean => on_off(value).to_owned(),
+        Kind::Choice { .. } if value.parse::<i64>().is_ok() => value.to_owned(),
+        Kind::Choice { .. } | Kind::Text { .. } => mysql_literal(value),
+    }
+}
+
+/// The server's value in the catalogue's unit and words.
+fn shown(setting: &Setting, value: &str) -> String {
+    match setting.kind {
+        Kind::Integer { .. } => {
+            value.parse::<i64>().map_or_else(|_| value.to_owned(), |n| (n / unit_size(setting)).to_string())
+        }
+        Kind::Float { .. } => value.parse::<f64>().map_or_else(|_| value.to_owned(), |n| n.to_string()),
+        Kind::Boolean => (value == "ON" || value == "1").to_string(),
+        Kind::Choice { .. } | Kind::Text { .. } => value.to_owned(),
+    }
+}
+
+impl Settings for MysqlFamily {
+    fn catalogue(&self) -> &'static [Setting] {
+        self.catalogue
+    }
+
+    fn read(&self, _cx: &Cx) -> Vec<Call> {
+        let names: Vec<String> = self.catalogue.iter().map(|s| mysql_literal(s.name)).collect();
+        vec![Call::sql(format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", names.join(", ")))]
+    }
+
+    fn parse(&self, _cx: &Cx, answers: &[Answer]) -> BTreeMap<String, String> {
+        let rows = answers.iter().flat_map(|a| a.rows());
+        rows.filter_map(|row| {
+            let (name, value) = (row.first()?.as_deref()?, row.get(1)?.as_deref()?);
+            let setting = self.catalogue.iter().find(|s| s.name == name)?;
+            Some((name.to_owned(), shown(setting, value)))
+        })
+        .collect()
+    }
+
+    fn change(&self, cx: &Cx, setting: &Setting, value: Option<&str>) -> Vec<Call> {
+        // `= DEFAULT` would be the compiled-in value, not the SKU's.
+        let value = match value {
+            Some(value) => spelled(setting, value),
+            None => match self.sku_value(cx, setting.name) {
+                Some(value) => spelled(setting, &value),
+                None => spelled(setting, setting.default),
+            },
+        };
+        vec![Call::sql(format!("SET GLOBAL {} = {value}", setting.name))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Apply::Dynamic;
+
+    #[test]
+    fn units_are_converted_both_ways() {
+        let size = Setting::int("sort_buffer_size", 1, 100, "KiB", "2", Dynamic, "");
+        assert_eq!(spelled(&size, "2"), "2048");
+        assert_eq!(shown(&size, "2048"), "2");
+        let flag = Setting::flag("slow_query_log", "false", Dynamic, "");
+        assert_eq!(spelled(&flag, "true"), "ON");
+        assert_eq!(shown(&flag, "OFF"), "false");
+        let float = Setting::float("long_query_time", 0.0, 10.0, "10", Dynamic, "");
+        assert_eq!(shown(&float, "10.000000"), "10");
+        let choice = Setting::choice("innodb_flush_log_at_trx_commit", &["0", "1"], "1", Dynamic, "");
+        assert_eq!(spelled(&choice, "0"), "0");
+    }
+}

@@ -1,0 +1,1 @@
+../postgresql/docker-ensure-initdb.sh
