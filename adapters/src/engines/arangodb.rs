@@ -64,8 +64,8 @@ static FACTS: Facts = Facts {
 
 /// Makes the database and its root account, then becomes the server; the image's entrypoint does the same, but takes an
 /// interrupted or failed first start for a good one, and root has no password then. A first start begins with a note in the
-/// empty directory and ends by taking it away; whatever is there together with the note is nobody's data. Once the file
-/// SERVER is written, the password is.
+/// empty directory and ends by taking it away; whatever is there together with the note is nobody's data. The code of the
+/// initialiser is not looked at, as the image's entrypoint does not either: it must have left the file SERVER.
 const START: &str = r#"umask 077
 db=/var/lib/arangodb3 note=/var/lib/arangodb3/.fluxdb-first-start conf=/fluxdb/arangod.conf
 if [ -e "$note" ]; then
@@ -74,7 +74,7 @@ elif [ -z "$(ls -A "$db" | grep -v '^lost+found$')" ]; then
   : > "$note" || exit 1
 fi
 if [ -e "$note" ]; then
-  ARANGODB_DEFAULT_ROOT_PASSWORD=$(cat /fluxdb/system-password) arango-init-database -c "$conf" \
+  ARANGODB_DEFAULT_ROOT_PASSWORD=$(cat /fluxdb/system-password) /usr/sbin/arango-init-database -c "$conf" \
     --server.rest-server false --log.level error --database.init-database true || echo "first start: code $?" >&2
   [ -e "$db/SERVER" ] || exit 1
   rm "$note" || exit 1
@@ -115,6 +115,7 @@ impl Engine for Arangodb {
                 // It asks the host otherwise, not the container.
                 ("ARANGODB_OVERRIDE_DETECTED_TOTAL_MEMORY", (u64::from(cx.size.memory_mib) << 20).to_string()),
                 ("ARANGODB_OVERRIDE_DETECTED_NUMBER_OF_CORES", cx.size.vcpu.to_string()),
+                ("GLIBCXX_FORCE_NEW", "1".into()), // as the image's entrypoint has it
                 ("HOME", "/tmp".into()),
             ],
             files,

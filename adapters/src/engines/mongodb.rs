@@ -43,7 +43,7 @@ static FACTS: Facts = Facts {
         Tmpfs::new("/docker-entrypoint-initdb.d", 1), // the end of the first start is noted from there
     ],
     shm_mib: 16,
-    stop: Stop { signal: 15, grace_secs: 60, says: Some("mongod shutdown complete") },
+    stop: Stop { signal: 15, grace_secs: 60, says: Some("\"msg\":\"Shutting down\",\"attr\":{\"exitCode\":0}") },
     // A thread for each connection comes on top of the processes.
     floor: Floor { memory_mib: 512, pids: 256, nofile: 64_000 },
     templates: &[Template {
