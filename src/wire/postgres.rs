@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -36,7 +37,7 @@ impl Postgres {
 
     async fn client(&mut self, database: &str) -> Result<&Client, Fault> {
         if !self.clients.contains_key(database) {
-            let (client, connection) = Config::new()
+            let connected = Config::new()
                 .host(&self.host)
                 .port(self.port)
                 .user(&self.account.username)
@@ -45,13 +46,37 @@ impl Postgres {
                 .application_name("fluxdb")
                 .connect_timeout(Duration::from_secs(3))
                 .connect(NoTls)
-                .await
-                .map_err(|e| classify(&e))?;
+                .await;
+            let (client, connection) = match connected {
+                Ok(pair) => pair,
+                Err(e) => return Err(self.refusal(&e).await),
+            };
             // Ends by itself once the client is gone; a broken connection is reported by the call that it broke.
             tokio::spawn(connection);
             self.clients.insert(database.to_owned(), client);
         }
         self.clients.get(database).ok_or(Fault::WrongProtocol)
+    }
+
+    /// What a failed login means. QuestDB refuses with the code of success; H2 closes the connection without a word, as
+    /// does a port forwarder whose server is not up yet, so the two are told apart by asking once more.
+    async fn refusal(&self, error: &tokio_postgres::Error) -> Fault {
+        match error.as_db_error() {
+            Some(db) if *db.code() == SqlState::SUCCESSFUL_COMPLETION => Fault::LoginRefused(db.message().to_owned()),
+            Some(_) => classify(error),
+            None if self.speaks().await.unwrap_or(false) && !error.to_string().contains("connecting") => {
+                Fault::LoginRefused("the server closed the connection at the login".to_owned())
+            }
+            None => classify(error),
+        }
+    }
+
+    /// Whether a server of this protocol answers: it says yes or no to the question for TLS.
+    async fn speaks(&self) -> std::io::Result<bool> {
+        const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+        let mut stream = tokio::net::TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.write_all(&SSL_REQUEST).await?;
+        Ok(matches!(stream.read_u8().await?, b'N' | b'S'))
     }
 }
 

@@ -81,7 +81,10 @@ pub(in super::super) fn proofs(role: Role, replication: &str) -> Vec<Proof> {
             reads,
             Proof::can("writes a row", sql(insert)),
             Proof::can("makes and drops a role", vec![Call::sql(makes_role), Call::sql("DROP ROLE fluxdb_proof")]),
-            Proof::can("makes and drops a keyspace", vec![Call::sql(keyspace), Call::sql("DROP KEYSPACE fluxdb_proof")]),
+            Proof::can(
+                "makes and drops a keyspace",
+                vec![Call::sql(keyspace), Call::sql("DROP KEYSPACE fluxdb_proof")],
+            ),
             passwords,
             Proof::cannot("changes fluxdb's password", sql("ALTER ROLE fluxdb WITH PASSWORD = 'x'")),
             Proof::cannot("makes a superuser", sql("CREATE ROLE fluxdb_proof WITH SUPERUSER = true")),
