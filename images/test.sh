@@ -30,6 +30,7 @@ while read -r engine version <&3; do
   image=localhost/fluxdb/$engine:$version
   check "$engine $version: builds" build_image
   [ "$last" = ok ] || continue
+  run_as 999
   # shellcheck source-path=SCRIPTDIR source=/dev/null
   . "$images/test/$engine.sh"
   check_image

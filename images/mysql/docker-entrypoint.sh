@@ -94,7 +94,7 @@ start_private_server() {
 
 stop_private_server() { kill "$private_server" && wait "$private_server"; }
 
-sql() { mysql --no-defaults --socket="$socket" --user=root --comments --binary-mode "$@"; }
+sql() { mysql --no-defaults --socket="$socket" --user=root --comments --binary-mode; }
 
 # sql_with_password: the same when root@localhost has its password. The file is a pipe.
 sql_with_password() {

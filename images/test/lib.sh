@@ -8,8 +8,12 @@ readonly run
 scratch=$(mktemp -d)
 
 # The daemon's security baseline. Volumes are mounted by the daemon alone, never implied by an image.
-baseline=(--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --user=999:999 --pids-limit=512
-  --memory=768m --image-volume=ignore --label=fluxdb.test=1 --label="fluxdb.test.run=$run")
+# run_as NUMBER: as which user; 999 unless the engine's file says otherwise.
+run_as() {
+  number=$1
+  baseline=(--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only "--user=$number:$number" --pids-limit=512
+    --memory=768m --image-volume=ignore --label=fluxdb.test=1 --label="fluxdb.test.run=$run")
+}
 
 # check TEXT COMMAND...: runs COMMAND, which fails at its first wrong step; what it printed is shown then. Sets last.
 # The output goes to a file: what watches a container keeps a pipe open for as long as the container runs.
@@ -52,7 +56,7 @@ start() {
   [ $# = 0 ] || shift
   pod volume exists "$name" || pod volume create --label fluxdb.test=1 --label "fluxdb.test.run=$run" "$name" > /dev/null
   pod run --detach --name "$name" "${baseline[@]}" \
-    --secret "$run,target=/run/password,uid=999,gid=999,mode=0400" "${options[@]}" "$image" "$@" > /dev/null
+    --secret "$run,target=/run/password,uid=$number,gid=$number,mode=0400" "${options[@]}" "$image" "$@" > /dev/null
 }
 
 inside() { local name=$1; shift; pod exec --interactive "$run-$name" "$@"; }

@@ -163,7 +163,7 @@ impl Engine for Cockroachdb {
         match kind {
             NameKind::User => {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-                if !name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') || !name.chars().all(|c| plain(c)) {
+                if !name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') || !name.chars().all(plain) {
                     return Err(
                         "must begin with a lower case letter or _, then lower case letters, digits, . _ -".into()
                     );

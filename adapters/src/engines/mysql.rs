@@ -38,7 +38,7 @@ static FACTS: Facts = Facts {
         Version { id: "8.0", reference: "library/mysql:8.0.46", end_of_life: "2026-04-30", local: None },
         Version { id: "5.7", reference: "library/mysql:5.7.44", end_of_life: "2023-10-31", local: None },
     ],
-    default_version: "8.4",
+    default_version: "9.7",
     ports: &[Port { name: "sql", number: 3306 }],
     control_port: 0,
     user: User { uid: 999, gid: 999 },

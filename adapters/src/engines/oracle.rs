@@ -279,24 +279,22 @@ impl Engine for Oracle {
 
 impl Databases for Oracle {
     fn create(&self, cx: &Cx, name: &str) -> Vec<Call> {
-        let pdb = ident(name);
+        let (pdb, upper) = (ident(name), name.to_uppercase());
         // Every one has an administrator; this one is never used and locked at once. ORA-65012 = it is there, ORA-65019 = open.
         let nobody = format!("Fx1_{:032x}", cx.unique);
         vec![
             sql(format!(
                 "CREATE PLUGGABLE DATABASE {pdb} ADMIN USER PDBADMIN IDENTIFIED BY \"{nobody}\" \
-                 FILE_NAME_CONVERT = ('pdbseed', {})",
-                literal(&name.to_uppercase())
+                 FILE_NAME_CONVERT = ('pdbseed', {}) DEFAULT TABLESPACE USERS DATAFILE {} \
+                 SIZE 1M AUTOEXTEND ON NEXT 10M MAXSIZE UNLIMITED",
+                literal(&upper),
+                literal(&format!("{}/FREE/{upper}/users01.dbf", FACTS.volume_path))
             ))
             .in_database(ROOT)
             .tolerating(&["ORA-65012"]),
             sql(format!("ALTER PLUGGABLE DATABASE {pdb} OPEN READ WRITE")).in_database(ROOT).tolerating(&["ORA-65019"]),
             sql(format!("ALTER PLUGGABLE DATABASE {pdb} SAVE STATE")).in_database(ROOT),
             sql("ALTER USER PDBADMIN ACCOUNT LOCK").in_database(name).tolerating(&["ORA-01918"]),
-            // Where users' tables go. ORA-01543 = it is there.
-            sql("CREATE TABLESPACE USERS DATAFILE SIZE 16M AUTOEXTEND ON NEXT 16M")
-                .in_database(name)
-                .tolerating(&["ORA-01543", "ORA-02236"]),
         ]
     }
 

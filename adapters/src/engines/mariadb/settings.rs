@@ -67,7 +67,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::choice("character_set_server", &["utf8mb4", "utf8mb3", "latin1", "ascii", "binary"], "utf8mb4", Dynamic, "Character set of new databases"),
     Setting::choice("time_zone", TIME_ZONES, "+00:00", Dynamic, "Time zone of sessions that do not set their own"),
     Setting::choice("lower_case_table_names", &["0", "1"], "0", Immutable, "1 = names of tables and databases are kept in lower case"),
-    Setting::float("max_statement_time", 0.0, 31_536_000.0, "0", Dynamic, "Seconds after which a statement is ended; 0 = never"),
+    Setting::int("max_statement_time", 0, 31_536_000, "s", "0", Dynamic, "Ends statements that run longer; 0 = never"),
     Setting::int("group_concat_max_len", 4, 1_073_741_824, "B", "1048576", Dynamic, "Longest result of GROUP_CONCAT"),
     Setting::flag("event_scheduler", "false", Dynamic, "Run events"),
     Setting::flag("local_infile", "false", Dynamic, "Let clients load their own files with LOAD DATA LOCAL"),

@@ -15,11 +15,19 @@ fn unit_size(setting: &Setting) -> i64 {
     }
 }
 
+/// MariaDB's limit of a statement is set for each session as it begins: as a global one it also ends the statements of the
+/// server's own first start. Not for root, who is let off `init_connect`.
+const STATEMENT_TIME: &str = "max_statement_time";
+const AT_LOGIN: &str = "SET SESSION max_statement_time = ";
+
 /// Lines of the option file for what the user has set.
 pub(super) fn lines(catalogue: &[Setting], cx: &Cx) -> Vec<String> {
     let known = |name: &str| catalogue.iter().find(|s| s.name == name);
     let line = |(name, value): (&String, &String)| {
         let setting = known(name)?;
+        if name == STATEMENT_TIME {
+            return Some(format!("init_connect = '{AT_LOGIN}{value}'"));
+        }
         // The one variable whose option has another name.
         let option = if name == "time_zone" { "default_time_zone" } else { name };
         let value = match setting.kind {
@@ -67,7 +75,8 @@ impl Settings for MysqlFamily {
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {
-        let names: Vec<String> = self.catalogue.iter().map(|s| mysql_literal(s.name)).collect();
+        let names = self.catalogue.iter().map(|s| if s.name == STATEMENT_TIME { "init_connect" } else { s.name });
+        let names: Vec<String> = names.map(mysql_literal).collect();
         vec![Call::sql(format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", names.join(", ")))]
     }
 
@@ -75,6 +84,10 @@ impl Settings for MysqlFamily {
         let rows = answers.iter().flat_map(|a| a.rows());
         rows.filter_map(|row| {
             let (name, value) = (row.first()?.as_deref()?, row.get(1)?.as_deref()?);
+            if name == "init_connect" {
+                let seconds = value.strip_prefix(AT_LOGIN).unwrap_or("0");
+                return Some((STATEMENT_TIME.to_owned(), seconds.to_owned()));
+            }
             let setting = self.catalogue.iter().find(|s| s.name == name)?;
             Some((name.to_owned(), shown(setting, value)))
         })
@@ -90,6 +103,9 @@ impl Settings for MysqlFamily {
                 None => spelled(setting, setting.default),
             },
         };
+        if setting.name == STATEMENT_TIME {
+            return vec![Call::sql(format!("SET GLOBAL init_connect = '{AT_LOGIN}{value}'"))];
+        }
         vec![Call::sql(format!("SET GLOBAL {} = {value}", setting.name))]
     }
 }
