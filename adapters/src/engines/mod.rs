@@ -5,6 +5,7 @@ use crate::Engine;
 mod clickhouse;
 mod duckdb;
 mod influxdb;
+mod m3db;
 mod mariadb;
 mod meilisearch;
 mod postgresql;
@@ -20,6 +21,7 @@ static ALL: &[&dyn Engine] = &[
     &valkey::ENGINE,
     &clickhouse::ENGINE,
     &influxdb::ENGINE,
+    &m3db::ENGINE,
     &duckdb::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
