@@ -4,7 +4,8 @@
 set -eu
 
 case ${1:-} in
-  '' | -*) set -- clickhouse-server --config-file=/etc/clickhouse-server/config.xml "$@" ;;
+  "") set -- clickhouse-server --config-file=/etc/clickhouse-server/config.xml ;;
+  -*) set -- clickhouse-server "$@" ;;
 esac
 # Data files are nobody else's business, whatever the caller's mask is.
 umask 0077

@@ -15,6 +15,6 @@ done
 install -d -o 999 -g 999 -m 0700 /data
 install -m 0644 /mnt/accounts.py /mnt/session.py /mnt/values.py /usr/local/lib/duckdb-server/
 install -m 0755 /mnt/gateway.py /usr/local/lib/duckdb-server/
-ln -s ../lib/duckdb-server/gateway.py /usr/local/bin/duckdb-server
+ln -s ../lib/duckdb-server/gateway.py /usr/local/bin/docker-entrypoint.sh
 python3 -m compileall -q /usr/local/lib/duckdb-server
 python3 -c 'import sys; sys.path.insert(0, "/usr/local/lib/duckdb-server"); import session' # everything is there

@@ -12,6 +12,7 @@ mod h2;
 mod influxdb;
 mod kafka;
 mod keydb;
+mod m3db;
 mod mariadb;
 mod meilisearch;
 mod mongodb;
@@ -44,6 +45,8 @@ static ALL: &[&dyn Engine] = &[
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
     &questdb::ENGINE,
+    &m3db::ENGINE,
+    &duckdb::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
     &clickhouse::ENGINE,
