@@ -45,14 +45,13 @@ static ALL: &[&dyn Engine] = &[
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
     &questdb::ENGINE,
-    &m3db::ENGINE,
-    &duckdb::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
     &clickhouse::ENGINE,
     &duckdb::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
+    &m3db::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
