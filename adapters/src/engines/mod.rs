@@ -4,7 +4,9 @@ use crate::Engine;
 
 mod cassandra;
 mod kafka;
+mod lucene;
 mod mariadb;
+mod opensearch;
 mod postgresql;
 mod redis;
 mod sql;
@@ -17,6 +19,7 @@ static ALL: &[&dyn Engine] = &[
     &valkey::ENGINE,
     &kafka::ENGINE,
     &cassandra::ENGINE,
+    &opensearch::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
