@@ -231,7 +231,8 @@ impl Engine for Broker {
         Marker {
             write: vec![
                 Call::kafka(Kafka::CreateTopic { name: MARKER_TOPIC.into(), partitions: 1 }).tolerating(&["36"]),
-                Call::kafka(Kafka::Produce { topic: MARKER_TOPIC.into(), value: value.into() }).not_yet(&["3", "5", "6"]),
+                Call::kafka(Kafka::Produce { topic: MARKER_TOPIC.into(), value: value.into() })
+                    .not_yet(&["3", "5", "6"]),
             ],
             read: Call::kafka(Kafka::Fetch(MARKER_TOPIC.into())),
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::quote::{percent, shell_word, yaml_string};
-use crate::{Call, Endpoint, Marker, Secret, Size, UriFormat};
+use crate::{Call, Cx, Endpoint, Marker, Secret, Size, Tuned, UriFormat};
 
 pub(super) mod metrics;
 pub(super) mod settings;
@@ -25,6 +25,19 @@ pub(super) fn heap_mib(size: &Size) -> u32 {
     if size.memory_mib < 2048 { size.memory_mib * 2 / 5 / 8 * 8 } else { (size.memory_mib / 2).min(31_744) }
 }
 
+/// The heap as the node has it.
+pub(super) fn tuned_heap(cx: &Cx) -> Tuned {
+    Tuned {
+        what: "heap",
+        call: Call::get("/_nodes/_local/jvm?filter_path=nodes.*.jvm.mem.heap_init_in_bytes"),
+        expect: (u64::from(heap_mib(&cx.size)) * 1024 * 1024).to_string(),
+        read: |a| {
+            let node = a.json().get("nodes")?.as_object()?.values().next()?;
+            Some(node.pointer("/jvm/mem/heap_init_in_bytes")?.to_string())
+        },
+    }
+}
+
 /// Letters, digits and what the path of a request and both engines take.
 ///
 /// # Errors
@@ -34,7 +47,9 @@ pub(super) fn check_user(name: &str, reserved: &[&str]) -> Result<(), String> {
         return Err("must be 1 to 128 characters long".into());
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-@".contains(c)) || name.starts_with(['_', '-', '.']) {
-        return Err("must begin with a letter or digit and consist of letters, digits, dot, underscore, @ and dash".into());
+        return Err(
+            "must begin with a letter or digit and consist of letters, digits, dot, underscore, @ and dash".into()
+        );
     }
     if reserved.contains(&name) {
         return Err(format!("{name:?} is reserved"));

@@ -3,12 +3,14 @@
 use crate::Engine;
 
 mod cassandra;
+mod elasticsearch;
 mod kafka;
 mod lucene;
 mod mariadb;
 mod opensearch;
 mod postgresql;
 mod redis;
+mod scylladb;
 mod sql;
 mod valkey;
 
@@ -20,6 +22,8 @@ static ALL: &[&dyn Engine] = &[
     &kafka::ENGINE,
     &cassandra::ENGINE,
     &opensearch::ENGINE,
+    &elasticsearch::ENGINE,
+    &scylladb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.

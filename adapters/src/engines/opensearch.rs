@@ -30,8 +30,18 @@ static FACTS: Facts = Facts {
     http_auth: HttpAuth::Basic,
     versions: &[
         Version { id: "3", reference: "opensearchproject/opensearch:3.8.0", end_of_life: "2028-12-31", local: LOCAL },
-        Version { id: "2.19", reference: "opensearchproject/opensearch:2.19.6", end_of_life: "2027-05-06", local: LOCAL },
-        Version { id: "2.11", reference: "opensearchproject/opensearch:2.11.1", end_of_life: "2024-02-20", local: None },
+        Version {
+            id: "2.19",
+            reference: "opensearchproject/opensearch:2.19.6",
+            end_of_life: "2027-05-06",
+            local: LOCAL,
+        },
+        Version {
+            id: "2.11",
+            reference: "opensearchproject/opensearch:2.11.1",
+            end_of_life: "2024-02-20",
+            local: None,
+        },
         Version { id: "2.9", reference: "opensearchproject/opensearch:2.9.0", end_of_life: "2023-09-25", local: None },
     ],
     default_version: "2.19",
@@ -154,15 +164,7 @@ impl Engine for OpenSearch {
     }
 
     fn tuned(&self, cx: &Cx) -> Vec<Tuned> {
-        vec![Tuned {
-            what: "heap",
-            call: Call::get("/_nodes/_local/jvm?filter_path=nodes.*.jvm.mem.heap_init_in_bytes"),
-            expect: (u64::from(lucene::heap_mib(&cx.size)) * 1024 * 1024).to_string(),
-            read: |a| {
-                let node = a.json().get("nodes")?.as_object()?.values().next()?;
-                Some(node.pointer("/jvm/mem/heap_init_in_bytes")?.to_string())
-            },
-        }]
+        vec![lucene::tuned_heap(cx)]
     }
 
     fn users(&self) -> Option<&dyn Users> {

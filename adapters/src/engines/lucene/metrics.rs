@@ -22,10 +22,7 @@ const FIELDS: [(&str, &str, &str); 12] = [
 ];
 
 pub(in super::super) fn parse(answers: &[Answer]) -> Vec<Metric> {
-    let Some(node) = answers
-        .first()
-        .and_then(|a| a.json().get("nodes")?.as_object()?.values().next())
-    else {
+    let Some(node) = answers.first().and_then(|a| a.json().get("nodes")?.as_object()?.values().next()) else {
         return Vec::new();
     };
     let number = |pointer: &str| node.pointer(pointer).and_then(serde_json::Value::as_f64);
@@ -49,7 +46,8 @@ mod tests {
 
     #[test]
     fn the_only_node_is_read() {
-        let answer = serde_json::json!({"nodes": {"x": {"http": {"current_open": 3}, "jvm": {"uptime_in_millis": 1500}}}});
+        let answer =
+            serde_json::json!({"nodes": {"x": {"http": {"current_open": 3}, "jvm": {"uptime_in_millis": 1500}}}});
         let found: Vec<_> = parse(&[Answer::Json(answer)]).into_iter().map(|m| (m.name, m.value)).collect();
         assert_eq!(found, [("connections", 3.0), ("uptime_seconds", 1.5)]);
     }

@@ -39,7 +39,13 @@ fn rights(role: Role) -> Value {
         Role::Read => (&["cluster_composite_ops_ro", "cluster:monitor/main"], &["read"]),
         Role::Backup => (
             &["cluster_composite_ops_ro", "cluster_monitor"],
-            &["read", "indices_monitor", "indices:admin/get", "indices:admin/mappings/get", "indices:admin/aliases/get"],
+            &[
+                "read",
+                "indices_monitor",
+                "indices:admin/get",
+                "indices:admin/mappings/get",
+                "indices:admin/aliases/get",
+            ],
         ),
     };
     json!({
@@ -97,7 +103,11 @@ impl Users for OpenSearch {
                 ),
                 Proof::cannot(
                     "changes settings of the cluster",
-                    vec![Call::json("PUT", "/_cluster/settings", &json!({ "persistent": { "search.max_buckets": 10 } }))],
+                    vec![Call::json(
+                        "PUT",
+                        "/_cluster/settings",
+                        &json!({ "persistent": { "search.max_buckets": 10 } }),
+                    )],
                 ),
             ],
             Role::Readwrite => vec![
