@@ -46,7 +46,7 @@ static FACTS: Facts = Facts {
     volume_path: DATA,
     tmpfs: &[Tmpfs::exec("/tmp", 64), Tmpfs::new("/var/log/cassandra", 16)], // JNA and netty unpack libraries
     shm_mib: 16,
-    stop: Stop { signal: 15, grace_secs: 120, says: None },
+    stop: Stop { signal: 15, grace_secs: 120, says: Some("Paused hints dispatch") }, // 5.0 adds "Cassandra shutdown complete"
     floor: Floor { memory_mib: 1024, pids: 1024, nofile: 65_536 },
     templates: &[
         Template {
