@@ -3,13 +3,11 @@
 set -eu
 home=/usr/share/opensearch
 conf=${OPENSEARCH_PATH_CONF:-$home/config}
-# Up to 2 the server limits its plugins by a security manager, later by an agent.
-if [ -d "$home/agent" ]; then guard="-javaagent:$(echo "$home"/agent/opensearch-agent-[0-9]*.jar)"; else guard=-Djava.security.manager=allow; fi
 # shellcheck disable=SC2086 # several options
 exec java -XX:+UseG1GC -Xss1m -Djava.awt.headless=true -Dfile.encoding=UTF-8 -Djna.nosys=true -Djna.tmpdir=/tmp -Djava.io.tmpdir=/tmp \
   -XX:-OmitStackTraceInFastThrow -XX:+ShowCodeDetailsInExceptionMessages -XX:+ExitOnOutOfMemoryError \
   -Dio.netty.noUnsafe=true -Dio.netty.noKeySetOptimization=true -Dio.netty.recycler.maxCapacityPerThread=0 -Dio.netty.allocator.numDirectArenas=0 \
   -Dlog4j.shutdownHookEnabled=false -Dlog4j2.disable.jmx=true -Dclient.encoder.enforce=true -Djdk.module.illegalAccess=permit \
-  --add-modules=jdk.incubator.vector -Djava.locale.providers=SPI,CLDR "$guard" -Xms512m -Xmx512m ${OPENSEARCH_JAVA_OPTS:-} \
+  --add-modules=jdk.incubator.vector -Djava.locale.providers=SPI,CLDR -Djava.security.manager=allow -Xms512m -Xmx512m ${OPENSEARCH_JAVA_OPTS:-} \
   "-Dopensearch.path.home=$home" "-Dopensearch.path.conf=$conf" -Dopensearch.distribution.type=docker -Dopensearch.bundled_jdk=false \
   -cp "$home/lib/*" org.opensearch.bootstrap.OpenSearch "$@"

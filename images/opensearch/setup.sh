@@ -15,11 +15,6 @@ cd "$home/plugins/opensearch-security"
 unzip -q /srv/opensearch-security-*.zip
 mv config/*.yml "$home/config/opensearch-security/"
 rm -rf config tools
-if ls "$home"/lib/opensearch-agent* > /dev/null 2>&1; then
-  install -d "$home/agent"
-  mv "$home"/lib/opensearch-agent* "$home/agent/"
-  cp "$home"/lib/byte-buddy-*.jar "$home/agent/"
-fi
 printf 'status = error\nrootLogger.level = info\nrootLogger.appenderRef.out.ref = out\nappender.out.type = Console\nappender.out.name = out\nappender.out.layout.type = PatternLayout\nappender.out.layout.pattern = [%%d][%%p][%%c{1.}] %%m%%n\n' > "$home/config/log4j2.properties"
 install -m 0755 /mnt/opensearch.sh "$home/bin/opensearch"
 install -m 0755 /mnt/docker-entrypoint.sh /usr/local/bin/

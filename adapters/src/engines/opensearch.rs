@@ -29,7 +29,7 @@ static FACTS: Facts = Facts {
     protocol: Protocol::Http,
     http_auth: HttpAuth::Basic,
     versions: &[
-        Version { id: "3", reference: "opensearchproject/opensearch:3.8.0", end_of_life: "2028-12-31", local: LOCAL },
+        Version { id: "3", reference: "opensearchproject/opensearch:3.8.0", end_of_life: "2028-12-31", local: None },
         Version {
             id: "2.19",
             reference: "opensearchproject/opensearch:2.19.6",
