@@ -31,6 +31,8 @@ while read -r engine version <&3; do
   check "$engine $version: builds" build_image
   [ "$last" = ok ] || continue
   run_as 999
+  # What starts only with a configuration of fluxdb is tried by its own conformance tests.
+  [ -e "$images/test/$engine.sh" ] || continue
   # shellcheck source-path=SCRIPTDIR source=/dev/null
   . "$images/test/$engine.sh"
   check_image

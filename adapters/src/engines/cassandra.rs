@@ -11,7 +11,7 @@ use crate::{
 };
 
 mod metrics;
-pub(super) mod settings;
+mod settings;
 pub(super) mod users;
 
 pub(crate) static ENGINE: Cassandra = Cassandra;
@@ -46,7 +46,7 @@ static FACTS: Facts = Facts {
     volume_path: DATA,
     tmpfs: &[Tmpfs::exec("/tmp", 64), Tmpfs::new("/var/log/cassandra", 16)], // JNA and netty unpack libraries
     shm_mib: 16,
-    stop: Stop { signal: 15, grace_secs: 120, says: None },
+    stop: Stop { signal: 15, grace_secs: 120, says: Some("Paused hints dispatch") }, // 5.0 adds "Cassandra shutdown complete"
     floor: Floor { memory_mib: 1024, pids: 1024, nofile: 65_536 },
     templates: &[
         Template {
@@ -139,14 +139,7 @@ impl Engine for Cassandra {
     }
 
     fn claim(&self, cx: &Cx) -> Vec<Call> {
-        vec![
-            Call::sql(format!(
-                "CREATE ROLE IF NOT EXISTS {} WITH SUPERUSER = true AND LOGIN = true AND PASSWORD = {}",
-                pg_ident(&cx.system.username),
-                literal(cx.system.password.expose())
-            )),
-            users::password(&cx.system),
-        ]
+        claim(cx)
     }
 
     fn provision(&self, cx: &Cx) -> Vec<Call> {
@@ -248,6 +241,17 @@ fn heap_mib(size: &Size) -> u32 {
 
 fn concurrent(size: &Size) -> u32 {
     (size.vcpu * 8).clamp(16, 128)
+}
+
+/// fluxdb's account, made by the one that every new server has.
+pub(super) fn claim(cx: &Cx) -> Vec<Call> {
+    let (name, password) = (pg_ident(&cx.system.username), literal(cx.system.password.expose()));
+    vec![
+        Call::sql(format!(
+            "CREATE ROLE IF NOT EXISTS {name} WITH SUPERUSER = true AND LOGIN = true AND PASSWORD = {password}"
+        )),
+        users::password(&cx.system),
+    ]
 }
 
 /// A CQL text: `'` doubled, and nothing else is special.

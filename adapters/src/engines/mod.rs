@@ -20,9 +20,15 @@ mod mssql;
 mod mysql;
 mod mysqlfamily;
 mod oracle;
+mod elasticsearch;
+mod kafka;
+mod lucene;
+mod mariadb;
+mod opensearch;
 mod postgresql;
 mod questdb;
 mod redis;
+mod scylladb;
 mod sql;
 mod timescaledb;
 mod typesense;
@@ -52,6 +58,9 @@ static ALL: &[&dyn Engine] = &[
     &h2::ENGINE,
     &kafka::ENGINE,
     &m3db::ENGINE,
+    &opensearch::ENGINE,
+    &elasticsearch::ENGINE,
+    &scylladb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.

@@ -68,14 +68,15 @@ pub(in super::super) fn keyspaces(answers: &[Answer]) -> Vec<String> {
     answers.iter().flat_map(Answer::column).filter(|n| n != "system" && !n.starts_with("system_")).collect()
 }
 
-pub(in super::super) fn proofs(role: Role, replication: &str) -> Vec<Proof> {
+/// `accounts`: the table of roles with their passwords.
+pub(in super::super) fn proofs(role: Role, replication: &str, accounts: &str) -> Vec<Proof> {
     let sql = |text: &str| vec![Call::sql(text)];
     let reads = Proof::can("reads a table", sql("SELECT value FROM fluxdb_marker"));
     let insert = "INSERT INTO fluxdb_marker (value) VALUES ('proof')";
     let table = "CREATE TABLE IF NOT EXISTS fluxdb_proof (i int PRIMARY KEY)";
     let keyspace = format!("CREATE KEYSPACE IF NOT EXISTS fluxdb_proof WITH replication = {replication}");
     let makes_role = "CREATE ROLE IF NOT EXISTS fluxdb_proof";
-    let passwords = Proof::cannot("reads the passwords of others", sql("SELECT role FROM system_auth.roles"));
+    let passwords = Proof::cannot("reads the passwords of others", sql(&format!("SELECT role FROM {accounts}")));
     match role {
         Role::Superuser => vec![
             reads,
@@ -134,7 +135,7 @@ impl Users for Cassandra {
     }
 
     fn proofs(&self, _cx: &Cx, role: Role, _database: &str) -> Vec<Proof> {
-        proofs(role, REPLICATION)
+        proofs(role, REPLICATION, "system_auth.roles")
     }
 }
 
