@@ -8,10 +8,12 @@ mod clickhouse;
 mod cockroachdb;
 mod couchdb;
 mod duckdb;
+mod elasticsearch;
 mod h2;
 mod influxdb;
 mod kafka;
 mod keydb;
+mod lucene;
 mod m3db;
 mod mariadb;
 mod meilisearch;
@@ -19,12 +21,8 @@ mod mongodb;
 mod mssql;
 mod mysql;
 mod mysqlfamily;
-mod oracle;
-mod elasticsearch;
-mod kafka;
-mod lucene;
-mod mariadb;
 mod opensearch;
+mod oracle;
 mod postgresql;
 mod questdb;
 mod redis;
@@ -48,9 +46,12 @@ static ALL: &[&dyn Engine] = &[
     &keydb::ENGINE,
     &valkey::ENGINE,
     &cassandra::ENGINE,
+    &scylladb::ENGINE,
     &influxdb::ENGINE,
     &timescaledb::ENGINE,
     &questdb::ENGINE,
+    &elasticsearch::ENGINE,
+    &opensearch::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
     &clickhouse::ENGINE,
@@ -58,9 +59,6 @@ static ALL: &[&dyn Engine] = &[
     &h2::ENGINE,
     &kafka::ENGINE,
     &m3db::ENGINE,
-    &opensearch::ENGINE,
-    &elasticsearch::ENGINE,
-    &scylladb::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
