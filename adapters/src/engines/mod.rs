@@ -4,6 +4,7 @@ use crate::Engine;
 
 mod h2;
 mod mariadb;
+mod neo4j;
 mod postgresql;
 mod questdb;
 mod redis;
@@ -17,6 +18,7 @@ static ALL: &[&dyn Engine] = &[
     &valkey::ENGINE,
     &h2::ENGINE,
     &questdb::ENGINE,
+    &neo4j::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
