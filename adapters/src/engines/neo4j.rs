@@ -125,6 +125,7 @@ impl Engine for Neo4j {
             files => FILES_DIR,
             password_file => SYSTEM_PASSWORD_FILE,
             user_settings => settings::lines(cx),
+            user_names => cx.settings.keys().cloned().collect::<Vec<_>>(),
         }
     }
 
