@@ -23,6 +23,7 @@ mod mysql;
 mod mysqlfamily;
 mod opensearch;
 mod oracle;
+mod neo4j;
 mod postgresql;
 mod questdb;
 mod redis;
@@ -59,6 +60,7 @@ static ALL: &[&dyn Engine] = &[
     &h2::ENGINE,
     &kafka::ENGINE,
     &m3db::ENGINE,
+    &neo4j::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
