@@ -21,9 +21,9 @@ mod mongodb;
 mod mssql;
 mod mysql;
 mod mysqlfamily;
+mod neo4j;
 mod opensearch;
 mod oracle;
-mod neo4j;
 mod postgresql;
 mod questdb;
 mod redis;
@@ -55,12 +55,12 @@ static ALL: &[&dyn Engine] = &[
     &opensearch::ENGINE,
     &meilisearch::ENGINE,
     &typesense::ENGINE,
+    &neo4j::ENGINE,
     &clickhouse::ENGINE,
     &duckdb::ENGINE,
     &h2::ENGINE,
     &kafka::ENGINE,
     &m3db::ENGINE,
-    &neo4j::ENGINE,
 ];
 
 /// Every engine, in the order of the catalogue.
