@@ -69,7 +69,9 @@ pub(super) async fn databases(rig: &mut Rig) -> Verdict {
 }
 
 pub(super) async fn users(rig: &mut Rig) -> Verdict {
-    let Some(users) = rig.engine.users() else { return not_offered("it has no inner users") };
+    let Some(users) = rig.engine.users_in(&rig.record()?.version) else {
+        return not_offered("it has no inner users in this version");
+    };
     let cx = rig.cx().await?;
     let Some(role) = Role::ALL.into_iter().rev().find(|r| users.role(*r).is_ok()) else {
         return not_offered("it has no role of ours");
@@ -120,7 +122,9 @@ pub(super) async fn role_backup(rig: &mut Rig) -> Verdict {
 
 /// A user of the role can do what it says and nothing more.
 async fn role(rig: &Rig, role: Role) -> Verdict {
-    let Some(users) = rig.engine.users() else { return not_offered("it has no inner users") };
+    let Some(users) = rig.engine.users_in(&rig.record()?.version) else {
+        return not_offered("it has no inner users in this version");
+    };
     if let Err(why) = users.role(role) {
         return not_offered(why);
     }

@@ -18,6 +18,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mi
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one try may take.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Some servers (Kafka, Cassandra) listen before they have read their accounts, and refuse everyone so long.
+const LATE_ACCOUNTS: Duration = Duration::from_secs(20);
 /// Lines of the log in an error.
 const LOG_LINES: u32 = 15;
 
@@ -34,13 +36,28 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
         claim(core, record, &cx).await?;
     }
     let ping = [engine.ping()];
-    match wait(core, record, &cx.user, cx.database.clone(), &ping).await {
-        Ok(()) => {}
-        // Users may change their own password by hand; that is no reason to call the server down.
-        Err(e) if e.code == "login_refused" && record.initialized_at.is_some() => {
-            wait(core, record, &cx.system, None, &ping).await?;
+    loop {
+        match wait(core, record, &cx.user, cx.database.clone(), &ping).await {
+            Ok(()) => break,
+            Err(e) if e.code == "login_refused" => {}
+            Err(e) => return Err(e),
         }
-        Err(e) => return Err(e),
+        // Users may change their own password by hand; that is no reason to call the server down.
+        match wait(core, record, &cx.system, None, &ping).await {
+            Ok(()) if record.initialized_at.is_some() => break,
+            Err(e) if e.code == "login_refused" && started.elapsed() >= LATE_ACCOUNTS => return Err(e),
+            Err(e) if e.code != "login_refused" => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
+        if started.elapsed() >= LATE_ACCOUNTS {
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "login_refused",
+                format!("The server refused the password of {:?}, which it was just given.", cx.user.username),
+            ));
+        }
+        still_runs(core, record).await?;
+        tokio::time::sleep(PAUSE.1).await;
     }
     let took = started.elapsed();
     if record.initialized_at.is_none() {

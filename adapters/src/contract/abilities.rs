@@ -66,6 +66,11 @@ pub trait Users: Sync {
     /// A sentence that says why not: `Meilisearch has keys, not users`.
     fn role(&self, role: Role) -> Result<(), &'static str>;
 
+    /// Versions in which users cannot be made.
+    fn not_in(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Makes a user or brings it to this password and role. `databases`: where the role counts; empty for engines
     /// without named databases. What the user had before and has no more is taken away.
     fn put(&self, cx: &Cx, account: &Account, role: Role, databases: &[String]) -> Vec<Call>;

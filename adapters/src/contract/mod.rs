@@ -88,6 +88,11 @@ pub trait Engine: Sync + Send {
         None
     }
 
+    /// The same for one version.
+    fn users_in(&self, version: &str) -> Option<&dyn Users> {
+        self.users().filter(|u| !u.not_in().contains(&version))
+    }
+
     /// Present when named databases can be made inside the server.
     fn databases(&self) -> Option<&dyn Databases> {
         None
