@@ -33,7 +33,7 @@ pub async fn run() {
     let class = HostClass::of(&runtime.host().await.unwrap());
     for record in &records {
         let password = || Secret::new("bench");
-        let cx = record.cx(password(), password()).unwrap();
+        let cx = record.cx("127.0.0.1", password(), password()).unwrap();
         let mut plan = plan(&owner, record, &cx, class).unwrap();
         plan.spec.labels.insert(LABEL_SPEC.into(), format!("r{}-x", record.revision));
         let labels = container::labels(&owner, record.id);

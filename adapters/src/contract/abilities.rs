@@ -268,11 +268,12 @@ impl Setting {
     pub fn another(&self, avoid: &str) -> Option<String> {
         let differs = |v: &String| v != self.default && v != avoid;
         match self.kind {
-            Kind::Integer { min, max, .. } => {
+            Kind::Integer { min, max, unit } => {
                 let near = self.default.parse::<i64>().unwrap_or(min);
                 // One more than "never" is mostly a limit under which nothing works.
-                let first = if near == 0 && max >= 60_000 { 60_000 } else { near + 1 };
-                [first, near + 1, near - 1, near.saturating_mul(2), min, max]
+                let limit = near == 0 && max >= 60_000 && ["ms", "s"].contains(&unit);
+                let first = if limit { 60_000 } else { near.saturating_add(1) };
+                [first, near.saturating_add(1), near.saturating_sub(1), near.saturating_mul(2), min, max]
                     .into_iter()
                     .filter(|n| (min..=max).contains(n))
                     .map(|n| n.to_string())

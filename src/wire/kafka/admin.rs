@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use fluxdb_adapters::{Account, KafkaAcl};
-use kafka_protocol::messages::alter_user_scram_credentials_request::{
-    ScramCredentialDeletion, ScramCredentialUpsertion,
-};
+use kafka_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
@@ -96,29 +94,43 @@ async fn alter_scram(
     Ok(Rows::new())
 }
 
+/// How often the password of a dropped user is hashed: more often than any other, so that it is told by that.
+///
+/// A dropped user is not removed but gets a password that nobody knows. Brokers up to 4.1 lose *every* user at their next
+/// start when a user was removed since the last snapshot of their metadata (seen on 4.1; `ScramDelta.apply` of that time
+/// forgets the mechanism when the first user that it meets is a removed one).
+const DROPPED_ITERATIONS: u32 = 16_384;
+
 pub(super) async fn put_scram(broker: &mut Connection, account: &Account) -> Result<Rows, Fault> {
-    let kept = scram::keep(&account.password);
+    upsert(broker, &account.username, scram::keep(&account.password)).await
+}
+
+async fn upsert(broker: &mut Connection, username: &str, kept: scram::Kept) -> Result<Rows, Fault> {
     let iterations = kept.iterations.cast_signed();
     let credential = ScramCredentialUpsertion::default()
-        .with_name(text(&account.username))
+        .with_name(text(username))
         .with_mechanism(MECHANISM)
         .with_iterations(iterations)
         .with_salt(Bytes::copy_from_slice(&kept.salt))
         .with_salted_password(Bytes::copy_from_slice(&kept.salted_password));
     let request = AlterUserScramCredentialsRequest::default().with_upsertions(vec![credential]);
-    alter_scram(broker, &request, Settled::Scram(&account.username, Some(iterations))).await
+    alter_scram(broker, &request, Settled::Scram(username, iterations)).await
 }
 
 pub(super) async fn drop_scram(broker: &mut Connection, username: &str) -> Result<Rows, Fault> {
-    let credential = ScramCredentialDeletion::default().with_name(text(username)).with_mechanism(MECHANISM);
-    let request = AlterUserScramCredentialsRequest::default().with_deletions(vec![credential]);
-    alter_scram(broker, &request, Settled::Scram(username, None)).await
+    if !scram_users(broker).await?.contains(&row(username)) {
+        // RESOURCE_NOT_FOUND
+        return Err(Fault::Refused("91".into(), "there is no such user".into()));
+    }
+    upsert(broker, username, scram::unusable(DROPPED_ITERATIONS)).await
 }
 
 pub(super) async fn scram_users(broker: &mut Connection) -> Result<Rows, Fault> {
     let answer = broker.ask(0, &DescribeUserScramCredentialsRequest::default().with_users(None)).await?;
     good(answer.error_code, answer.error_message.as_ref())?;
-    Ok(answer.results.iter().map(|r| row(r.user.as_str())).collect())
+    let dropped = DROPPED_ITERATIONS.cast_signed();
+    let there = answer.results.iter().filter(|r| !r.credential_infos.iter().all(|c| c.iterations == dropped));
+    Ok(there.map(|r| row(r.user.as_str())).collect())
 }
 
 pub(super) fn principal(username: &str) -> StrBytes {

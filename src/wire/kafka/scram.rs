@@ -26,6 +26,14 @@ pub(super) fn keep(password: &Secret) -> Kept {
     Kept { salt, iterations, salted_password: salted(password, &salt, iterations) }
 }
 
+/// Salts a password that nobody knows.
+pub(super) fn unusable(iterations: u32) -> Kept {
+    let random: Vec<u8> = (0..64).map(|_| rand::random()).collect();
+    let mut salted_password = [0; 64];
+    salted_password.copy_from_slice(&random);
+    Kept { salt: rand::random(), iterations, salted_password }
+}
+
 /// What makes this login differ from every other.
 pub(super) fn nonce() -> String {
     BASE64.encode(rand::random::<[u8; 24]>())

@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Settled<'a> {
     /// That a topic is gone.
     NoTopic(&'a str),
-    /// How often a user's password is hashed, which is how it tells a new one from an old one; none without a user.
-    Scram(&'a str, Option<i32>),
+    /// How often a user's password is hashed, which is how it tells a new one from an old one.
+    Scram(&'a str, i32),
     /// A permission.
     Allowed(&'a KafkaAcl),
     /// That a user is allowed nothing.
@@ -48,7 +48,7 @@ async fn seen(broker: &mut Connection, what: &Settled<'_>) -> Result<bool, Fault
             let request = DescribeUserScramCredentialsRequest::default().with_users(Some(vec![user]));
             let answer = broker.ask(0, &request).await?;
             let kept = answer.results.iter().flat_map(|r| &r.credential_infos);
-            kept.filter(|c| c.mechanism == admin::MECHANISM).map(|c| c.iterations).next() == *iterations
+            kept.filter(|c| c.mechanism == admin::MECHANISM).any(|c| c.iterations == *iterations)
         }
         Settled::Allowed(acl) => {
             let asked = of_user(&acl.username)

@@ -81,6 +81,8 @@ pub(in super::super) fn parse(answers: &[Answer]) -> BTreeMap<String, String> {
 }
 
 pub(in super::super) fn change(setting: &Setting, value: Option<&str>) -> Vec<Call> {
+    // The file of the running container may still hold what is taken back, so `null` would not be enough.
+    let value = value.or(Some(setting.default).filter(|d| !d.is_empty()));
     let value = value.map_or(Value::Null, |v| Value::String(spelled(setting, v)));
     vec![Call::json("PUT", "/_cluster/settings", &json!({ "persistent": { setting.name: value } }))]
 }

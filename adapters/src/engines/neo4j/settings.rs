@@ -31,7 +31,6 @@ static CATALOGUE: &[Setting] = &[
     Setting::choice("db.logs.query.enabled", &["OFF", "INFO", "VERBOSE"], "OFF", Restart, "Log queries; they show literals"),
     Setting::int("db.logs.query.threshold", 0, 86_400, "s", "0", Restart, "Log queries that run longer"),
     Setting::flag("db.logs.query.parameter_logging_enabled", "true", Restart, "Log the parameters of queries"),
-    Setting::int("server.db.query_cache_size", 0, 100_000, "", "1000", Restart, "Plans kept; 0 = none").not_in(&["2025.12"]),
     Setting::int("dbms.cypher.min_replan_interval", 0, 86_400, "s", "10", Restart, "Shortest life of a plan"),
     Setting::float("dbms.cypher.statistics_divergence_threshold", 0.0, 1.0, "0.75", Restart, "Change of statistics that makes a plan stale"),
     Setting::choice("dbms.cypher.planner", &["DEFAULT", "COST"], "DEFAULT", Restart, "Planner"),
