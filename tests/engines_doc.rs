@@ -3,23 +3,49 @@
 
 use std::fmt::Write;
 
-/// Engine versions that the tests run on a real server (tests/podman, images/test.sh): what images/ can build.
-fn verified(local: bool) -> &'static str {
-    if local { "real server" } else { "not yet run against a real server" }
+use fluxdb::domain::conformance::{self, Outcome, Server};
+use fluxdb_adapters::{Engine, Role, Version};
+
+/// What the conformance suite found; nothing else counts.
+fn verified(engine: &str, version: &Version) -> String {
+    let row = conformance::recorded().iter().find(|r| r.engine == engine && r.version == version.id && r.passed());
+    let Some(row) = row else { return "*not yet run against a real server*".into() };
+    let passed = row.checks.iter().filter(|c| c.outcome == Outcome::Passed).count();
+    let how = match row.server {
+        Server::Real => "real server",
+        Server::ProtocolOnly => "*protocol only*",
+    };
+    format!("{how}, {passed} of {} checks, {}", row.checks.len(), row.date)
+}
+
+/// What is offered, and how many of something.
+fn abilities(engine: &dyn Engine) -> [String; 4] {
+    let no = || "-".to_owned();
+    [
+        engine.databases().map_or_else(no, |_| "yes".into()),
+        engine.users().map_or_else(no, |users| {
+            let offered: Vec<_> = Role::ALL.iter().filter(|r| users.role(**r).is_ok()).map(|r| r.as_str()).collect();
+            if offered.is_empty() { no() } else { offered.join(", ") }
+        }),
+        engine.settings().map_or_else(no, |s| s.catalogue().len().to_string()),
+        engine.metrics().map_or_else(no, |_| "yes".into()),
+    ]
 }
 
 fn render() -> String {
     let mut out = String::from(
         "# Engines\n\n<!-- Rendered from the adapters by tests/engines_doc.rs; do not edit. -->\n\n\
-         *Verified* says what the tests of this repository run on a real server in rootless or rootful Podman: images built from\n\
-         distribution packages (`images/`), which keep the official images' contract. The official images themselves were not run.\n\n\
+         *Verified* is what the conformance suite found (`docs/conformance.json`; `fluxdb conformance ENGINE` repeats it on your host, also with\n\
+         official images): checks that passed, the others are not offered by the engine. The servers ran in images built here (`images/`), which keep the\n\
+         official images' contract; no official image was run, since no registry was reachable. *Protocol only* means that another server\n\
+         that speaks the engine's protocol was asked.\n\n\
          | Engine | Version | Official image | End of life | Built here from | Verified |\n|---|---|---|---|---|---|\n",
     );
     for facts in fluxdb_adapters::all().iter().map(|e| e.facts()) {
         for v in facts.versions {
             let default = if v.id == facts.default_version { " (default)" } else { "" };
             let suite = v.local.map_or("-".to_owned(), |l| format!("Debian {}", l.suite));
-            let seen = verified(v.local.is_some());
+            let seen = verified(facts.id, v);
             writeln!(
                 out,
                 "| {} | {}{default} | `{}` | {} | {suite} | {seen} |",
@@ -28,7 +54,12 @@ fn render() -> String {
             .unwrap();
         }
     }
-    out.push_str("\n| Engine | Runs as | Port | Volume at | Least memory | Stop | Named databases | Quick create | Connection strings | Licence |\n|---|---|---|---|---|---|---|---|---|---|\n");
+    out.push_str("\n| Engine | Inner databases | Roles of inner users | Settings | Metrics |\n|---|---|---|---|---|\n");
+    for engine in fluxdb_adapters::all() {
+        let [databases, roles, settings, metrics] = abilities(*engine);
+        writeln!(out, "| {} | {databases} | {roles} | {settings} | {metrics} |", engine.facts().title).unwrap();
+    }
+    out.push_str("\n| Engine | Runs as | Ports | Volume at | Least memory | Stop | Named databases | Quick create | Connection strings | Licence |\n|---|---|---|---|---|---|---|---|---|---|\n");
     for engine in fluxdb_adapters::all() {
         let f = engine.facts();
         let account = fluxdb_adapters::Account { username: "u".into(), password: fluxdb_adapters::Secret::new("p") };
@@ -45,7 +76,7 @@ fn render() -> String {
             f.title,
             f.user.uid,
             f.user.gid,
-            f.port().number,
+            f.ports.iter().map(|p| p.number.to_string()).collect::<Vec<_>>().join(", "),
             f.volume_path,
             f.floor.memory_mib,
             f.stop.signal,
@@ -57,12 +88,16 @@ fn render() -> String {
         )
         .unwrap();
     }
+    out.push_str("\n## What to know before you choose\n\n");
+    for facts in fluxdb_adapters::all().iter().map(|e| e.facts()).filter(|f| !f.caveats.is_empty()) {
+        writeln!(out, "- **{}**: {}", facts.title, facts.caveats.join(" ")).unwrap();
+    }
     out.push_str(
         "\n*Quick create*: an initialised data directory is kept and copied, so that a new server is ready without initialising again.\n\n\
          ## Adding an engine\n\n\
          One file in `adapters/src/engines/` (a table of facts, then short functions), its templates in `config_templates/`, one line in\n\
-         `adapters/src/engines/mod.rs`; a recipe in `images/` where distribution packages exist. `cargo test -p fluxdb-adapters` holds the promises\n\
-         that every engine keeps; `tests/podman` runs its whole life on a real server.\n",
+         `adapters/src/engines/mod.rs`; a recipe in `images/` where distribution packages exist. `cargo test --test contract` holds the promises\n\
+         that every engine keeps; `fluxdb conformance` runs its whole life on a real server.\n",
     );
     out
 }

@@ -1,8 +1,14 @@
 # The local database images: made once by root, handed to the service user's own store.
 # shellcheck shell=bash disable=SC2154 # project: set by all.sh
 
-# default_images: ENGINE VERSION NAME of the default version of every engine.
-default_images() { bash "$project/images/build.sh" --list | awk '!seen[$1]++ { print $1, $2, "localhost/fluxdb/" $1 ":" $2 }'; }
+# Engines whose images the tests make and run; FLUXDB_TEST_ENGINES=all for every one that can be built here (an hour).
+test_engines=${FLUXDB_TEST_ENGINES:-postgresql mariadb redis valkey timescaledb}
+
+# default_images: ENGINE VERSION NAME of the default version of every engine that the tests run.
+default_images() {
+  bash "$project/images/build.sh" --list | awk -v wanted=" $test_engines " \
+    '!seen[$1]++ && (wanted == " all " || index(wanted, " " $1 " ")) { print $1, $2, "localhost/fluxdb/" $1 ":" $2 }'
+}
 
 # build_default_images: in the store of the user who calls; does nothing for those that are up to date.
 build_default_images() {

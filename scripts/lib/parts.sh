@@ -4,7 +4,7 @@
 all_parts() {
   printf '%s\n' lint unit
   rust_test_files | sed 's/^\S* //'
-  printf '%s\n' properties images up
+  printf '%s\n' properties images conformance up
 }
 
 # rust_test_files: lines PACKAGE TEST for every file of integration tests.
@@ -54,6 +54,7 @@ run_part() {
     rust) run_cargo test --workspace --locked --no-fail-fast ;;
     properties) part_properties ;;
     images) part_images ;;
+    conformance) part_conformance ;;
     up) part_up ;;
     *) run_cargo test --locked --no-fail-fast --package "$(rust_test_files | awk -v t="$1" '$2 == t && !found++ { print $1 }')" --test "$1" ;;
   esac
@@ -106,15 +107,31 @@ part_properties() {
 
 # The images on real Podman, rootful and as an ordinary user.
 part_images() {
-  local code=0 recipes
-  timeout 1200 bash "$project/images/test.sh" < /dev/null 2>&1 | tee "$logs/images" || code=${PIPESTATUS[0]}
+  local code=0 recipes images
+  mapfile -t images < <(default_images | awk '{ print $1 ":" $2 }')
+  timeout 1200 bash "$project/images/test.sh" "${images[@]}" < /dev/null 2>&1 | tee "$logs/images" || code=${PIPESTATUS[0]}
   count_line "$logs/images" "$code"
   say "images, rootless"
   recipes=$(recipes_for fluxdb)
   code=0
-  as_user fluxdb timeout 1200 bash "$recipes/test.sh" < /dev/null 2>&1 | tee "$logs/images" || code=${PIPESTATUS[0]}
+  as_user fluxdb timeout 1200 bash "$recipes/test.sh" "${images[@]}" < /dev/null 2>&1 | tee "$logs/images" || code=${PIPESTATUS[0]}
   rm -rf "$recipes"
   count_line "$logs/images" "$code"
+}
+
+# Every promise of fluxdb on a real server of each engine that the tests run.
+part_conformance() {
+  local engine version name
+  own_check 'the program builds' quiet cargo build --workspace --locked
+  while read -r engine version name <&3; do
+    own_check "$engine $version conforms" conforms "$engine" "$version"
+  done 3< <(default_images)
+}
+
+conforms() {
+  timeout 1200 "$CARGO_TARGET_DIR/debug/fluxdb" conformance "$1" --version "$2" < /dev/null > "$logs/conforms" 2>&1 \
+    || { local code=$?; cat "$logs/conforms"; return "$code"; }
+  tail -n 1 "$logs/conforms"
 }
 
 # The README's first command, in a place of its own beside whatever runs on this machine.
@@ -123,7 +140,7 @@ part_up() {
   export FLUXDB_BIN_DIR=/var/lib/fluxdb/test-bin-$$
   up=("$project/scripts/up" --name "$name" --port 17620 --data-dir "$data" --binary "$CARGO_TARGET_DIR/debug/fluxdb")
   user_volumes > "$logs/volumes"
-  own_check 'the program builds' quiet cargo build --locked
+  own_check 'the program builds' quiet cargo build --workspace --locked
   own_check 'scripts/up ends' up_to_file "$logs/first"
   first=$(tail -n 1 "$logs/first")
   own_check 'its last line is a connection string that psql takes' psql_says 7 "$first" \

@@ -12,7 +12,7 @@ use crate::domain::container::Names;
 /// How long the reconciler may take to make a removed container again.
 const REPAIR_LIMIT: Duration = Duration::from_secs(300);
 /// Lines of the log in which the clean shutdown must be.
-const LOG_LINES: u32 = 60;
+const LOG_LINES: u32 = 400;
 
 /// Writes a value and proves that it can be read.
 pub(super) async fn write(rig: &Rig, value: &str) -> Result<()> {

@@ -30,7 +30,7 @@ pub fn routes() -> OpenApiRouter<Http> {
         .routes(routes!(instances::stop))
         .routes(routes!(instances::restart))
         .routes(routes!(instances::connection_string))
-        .routes(routes!(settings::get, settings::put))
+        .routes(routes!(settings::settings, settings::update_settings))
         // Operations
         .routes(routes!(operations::list))
         .routes(routes!(operations::get))

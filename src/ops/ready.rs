@@ -90,7 +90,14 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
     };
     let deadline = Instant::now() + Duration::from_secs(core.config.operations.ready_deadline_secs);
     loop {
-        match wait(core, record, &first, None, &engine.claim(cx)).await {
+        let mut calls = engine.claim(cx);
+        // A copy of a template is claimed and provisioned in one session: a login less.
+        let all = record.seeded_from.is_some();
+        if all {
+            calls.extend(provision.iter().cloned());
+        }
+        match wait(core, record, &first, None, &calls).await {
+            Ok(()) if all => return Ok(()),
             Ok(()) => return wait(core, record, &cx.system, None, &provision).await,
             Err(e) if e.code == "login_refused" => {}
             Err(e) => return Err(e),

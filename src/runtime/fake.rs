@@ -31,6 +31,9 @@ pub use knobs::VolumeContent;
 pub use world::Tamper;
 pub(crate) use world::World;
 
+/// Engines whose servers the in-memory runtime can play; their protocols stand for those of the others.
+pub const ENGINES: [&str; 4] = ["postgresql", "mariadb", "redis", "valkey"];
+
 /// The in-memory runtime.
 pub struct FakeRuntime {
     world: Mutex<World>,

@@ -124,7 +124,7 @@ async fn each_kind_of_failure_has_its_exit_code() {
     cli.run(&["create", "demo", "--engine", "redis"]).await.expect(4);
     cli.run(&["create", "vast", "--engine", "redis", "--sku", "E16s"]).await.expect(9);
 
-    let bad = cli.run(&["create", "x", "--engine", "oracle", "--storage", "0"]).await;
+    let bad = cli.run(&["create", "x", "--engine", "nosuchdb", "--storage", "0"]).await;
     assert!(
         bad.err.contains("--storage: ") && bad.err.contains("--engine: ") && bad.err.contains("request "),
         "{}",

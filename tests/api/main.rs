@@ -13,5 +13,6 @@ mod lifecycle;
 mod listing;
 mod permissions;
 mod runtime_away;
+mod settings;
 mod support;
 mod tokens;

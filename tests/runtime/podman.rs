@@ -423,3 +423,21 @@ async fn programs_run_inside_with_input_outputs_and_exit_code() {
     })
     .await;
 }
+
+/// Podman 4.3 ends with "concurrent map writes" when two secrets are made at the same moment; the runtime makes them one
+/// at a time, whoever asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_secrets_at_once_do_not_end_the_service() {
+    with_podman(async |real| {
+        let names: Vec<String> = (0..40).map(|n| format!("fluxdb-{}-many-{n}", real.owner)).collect();
+        let content = Secret::new("x".repeat(2000));
+        let put = names.iter().map(|name| real.runtime.put_secret(name, &content));
+        futures_util::future::try_join_all(put).await.unwrap();
+        assert_eq!(real.runtime.secrets(&format!("fluxdb-{}-many-", real.owner)).await.unwrap().len(), names.len());
+        let remove = names.iter().map(|name| real.runtime.remove_secret(name));
+        futures_util::future::try_join_all(remove).await.unwrap();
+        real.runtime.ping().await.unwrap();
+        assert!(real.runtime.secrets(&format!("fluxdb-{}-many-", real.owner)).await.unwrap().is_empty());
+    })
+    .await;
+}

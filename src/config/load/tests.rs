@@ -126,7 +126,7 @@ fn errors_name_the_place_the_key_and_what_is_allowed() {
     refused("", &[("FLUXDB_SERVER_LISEN", "x")], &["FLUXDB_SERVER_LISEN: no such setting", "FLUXDB_SERVER_LISTEN"]);
     refused("", &[("CONTAINER_HOST", "ssh://me@there/x")], &["CONTAINER_HOST: podman.url", "Forward the socket"]);
     refused("", &[("FLUXDB_LOG_FILTER", "a=b=c")], &["FLUXDB_LOG_FILTER: log.filter"]);
-    refused("[images.overrides.oracle]\n'23' = 'x'\n", &[], &["FILE:1:", "\"oracle\"; allowed is", "postgresql"]);
+    refused("[images.overrides.nosuchdb]\n'23' = 'x'\n", &[], &["FILE:1:", "\"nosuchdb\"; allowed is", "postgresql"]);
 }
 
 #[test]

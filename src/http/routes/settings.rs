@@ -18,7 +18,7 @@ use crate::http::problem::Failure;
 #[utoipa::path(get, path = "/databases/{id}/settings", tag = "Instances", security(("bearer" = ["databases:read"])),
     params(("id" = InstanceId, Path)),
     responses((status = 200, description = "The settings", body = SettingsView)))]
-pub async fn get(
+pub async fn settings(
     State(app): State<Arc<App>>,
     reader: Reader,
     Id(id): Id<InstanceId>,
@@ -37,7 +37,7 @@ pub async fn get(
         (status = 202, description = "Being changed", body = Accepted),
         (status = 200, description = "Nothing to change, or changed within the wait", body = Accepted),
     ))]
-pub async fn put(
+pub async fn update_settings(
     State(http): State<Http>,
     writer: Writer,
     Id(id): Id<InstanceId>,
