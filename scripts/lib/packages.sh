@@ -6,6 +6,8 @@ host_packages() {
   echo podman uidmap netavark aardvark-dns iptables mmdebstrap ca-certificates curl jq procps
   # Images of Java servers are made of jars that Maven fetches.
   echo maven
+  # That of DuckDB is made of Python wheels.
+  echo python3-pip
   echo gcc libc6-dev
   # crun refuses machines that have both cgroup hierarchies.
   if [ "$(cgroup_version)" = 1 ]; then echo runc; else echo crun; fi

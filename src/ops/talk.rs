@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fluxdb_adapters::{Account, Answer, Call, Request};
+use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 
 use super::Core;
 use crate::domain::container::Names;
@@ -22,14 +22,14 @@ impl Core {
         calls: &[Call],
         limit: Duration,
     ) -> Result<Vec<Answer>> {
-        let target = self.target(record, account, database)?;
+        let target = self.target(record, account, database.clone())?;
         if !calls.iter().any(|c| matches!(c.request, Request::Exec(_))) {
             return self.wire.run(&target, calls, limit).await;
         }
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             answers.push(match &call.request {
-                Request::Exec(exec) => self.exec(record, call, exec, limit).await?,
+                Request::Exec(exec) => self.exec(record, account, database.as_deref(), call, exec, limit).await?,
                 _ => {
                     let mut one = self.wire.run(&target, std::slice::from_ref(call), limit).await?;
                     one.pop().ok_or_else(|| Error::internal("a call without an answer"))?
@@ -42,18 +42,26 @@ impl Core {
     async fn exec(
         &self,
         record: &InstanceRecord,
+        account: &Account,
+        database: Option<&str>,
         call: &Call,
         exec: &fluxdb_adapters::Exec,
         limit: Duration,
     ) -> Result<Answer> {
+        let mut exec = exec.clone();
+        if exec.login {
+            let database = call.database.as_deref().or(database).unwrap_or_default();
+            let lines = [&account.username, account.password.expose(), database, exec.stdin.expose()];
+            exec.stdin = Secret::new(lines.join("\n"));
+        }
         let name = Names::new(&self.owner, record.id).container();
-        let output = self.runtime.exec(&name, exec, limit).await?;
+        let output = self.runtime.exec(&name, &exec, limit).await?;
         let both = format!("{}\n{}", output.stdout, output.stderr);
         if !exec.refused_when.is_empty() && both.contains(exec.refused_when) {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
                 "login_refused",
-                format!("The server refused the password of {:?}.", record.username),
+                format!("The server refused the password of {:?}.", account.username),
             ));
         }
         let answer = Answer::Text(output.stdout);

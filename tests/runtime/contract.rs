@@ -114,7 +114,8 @@ async fn what_is_missing_is_fine_or_has_a_code(rig: &Rig<'_>) {
     assert!(!runtime.volume_exists(&name).await.expect("exists"));
     assert_eq!(runtime.start(&name).await.expect_err("start").code, "container_missing");
     assert_eq!(runtime.logs(&name, 5).await.expect_err("logs").code, "container_missing");
-    let exec = Exec { argv: vec!["true".into()], env: Vec::new(), stdin: Secret::default(), refused_when: "" };
+    let exec =
+        Exec { argv: vec!["true".into()], env: Vec::new(), login: false, stdin: Secret::default(), refused_when: "" };
     assert_eq!(runtime.exec(&name, &exec, GRACE).await.expect_err("exec").code, "container_missing");
 }
 
@@ -199,7 +200,8 @@ async fn logs_are_cut_at_the_tail(rig: &Rig<'_>) {
     runtime.start(name).await.expect("start");
     until_ready(rig, name).await;
     runtime.stop(name, GRACE).await.expect("stop");
-    let exec = Exec { argv: vec!["true".into()], env: Vec::new(), stdin: Secret::default(), refused_when: "" };
+    let exec =
+        Exec { argv: vec!["true".into()], env: Vec::new(), login: false, stdin: Secret::default(), refused_when: "" };
     assert_eq!(runtime.exec(name, &exec, GRACE).await.expect_err("exec").code, "container_not_running");
     let all = runtime.logs(name, 1000).await.expect("logs");
     assert!(!all.is_empty());

@@ -387,6 +387,7 @@ async fn programs_run_inside_with_input_outputs_and_exit_code() {
         let exec = |script: &str, stdin: &str| Exec {
             argv: vec!["sh".into(), "-c".into(), script.into()],
             env: vec![("WORD", "from the environment".into())],
+            login: false,
             stdin: Secret::new(stdin),
             refused_when: "",
         };

@@ -66,6 +66,8 @@ pub struct Exec {
     pub argv: Vec<String>,
     /// Additional environment.
     pub env: Vec<(&'static str, String)>,
+    /// Whether three lines with the account's name, its password and the database (empty: none) come before `stdin`.
+    pub login: bool,
     /// Standard input.
     pub stdin: Secret,
     /// Said on either output stream: the login was refused.

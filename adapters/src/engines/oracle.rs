@@ -103,6 +103,7 @@ fn run(text: String) -> Call {
     Call::exec(Exec {
         argv: vec!["bash".into(), "-c".into(), SQLPLUS.into()],
         env: Vec::new(),
+        login: true,
         stdin: Secret::new(text),
         refused_when: "ORA-01017",
     })

@@ -262,6 +262,7 @@ async fn a_program_is_run_with_its_input_and_asked_until_it_has_ended() {
     let exec = Exec {
         argv: vec!["sh".into(), "-c".into(), "cat".into()],
         env: vec![("HOME", "/tmp".into())],
+        login: false,
         stdin: Secret::new("canary-Pa55"),
         refused_when: "",
     };
@@ -279,7 +280,13 @@ async fn a_program_is_run_with_its_input_and_asked_until_it_has_ended() {
 
 #[tokio::test]
 async fn a_program_that_does_not_end_or_start_is_an_error_in_time() {
-    let exec = Exec { argv: vec!["x".into()], env: Vec::new(), stdin: Secret::new("canary-Pa55"), refused_when: "" };
+    let exec = Exec {
+        argv: vec!["x".into()],
+        env: Vec::new(),
+        login: false,
+        stdin: Secret::new("canary-Pa55"),
+        refused_when: "",
+    };
     let limit = Duration::from_millis(300);
     let hangs = serve(|line| match line {
         l if l.contains("/start") => None,

@@ -12,6 +12,7 @@ fn script(words: Vec<String>, password: Option<&Secret>) -> Call {
     Call::exec(Exec {
         argv,
         env: Vec::new(),
+        login: false,
         stdin: Secret::new(format!("{password}\n")),
         refused_when: "the server refused the login",
     })

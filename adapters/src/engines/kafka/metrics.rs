@@ -33,6 +33,7 @@ impl Metrics for Broker {
         vec![Call::exec(Exec {
             argv: vec!["sh".into(), "-c".into(), SCRIPT.into()],
             env: vec![],
+            login: false,
             stdin: Secret::default(),
             refused_when: "",
         })]
