@@ -278,7 +278,7 @@ mod tests {
         let placement = json!({"placement": {"instances": {"m3db_local": {"shards": [
             {"id": 0, "state": "AVAILABLE"}, {"id": 1, "state": "INITIALIZING"},
         ]}}}});
-        let metrics = M3db.parse(&[Answer::Json(json!({"uptime": "2s"})), Answer::Json(placement)]);
+        let metrics = Metrics::parse(&M3db, &[Answer::Json(json!({"uptime": "2s"})), Answer::Json(placement)]);
         let values: Vec<_> = metrics.iter().map(|m| (m.name, m.value)).collect();
         assert_eq!(values, [("uptime_seconds", 2.0), ("shards", 2.0), ("shards_available", 1.0)]);
     }
