@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use minijinja::context;
+use serde_json::{Value, json};
 
 use crate::Apply::Restart;
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    Marker, Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop, Template, Tmpfs,
+    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, Marker,
+    Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop, Template, Tmpfs,
     UriFormat, User, Version,
 };
 
@@ -17,6 +18,9 @@ pub(crate) static ENGINE: M3db = M3db;
 
 /// M3DB.
 pub(crate) struct M3db;
+
+/// The coordinator reads and writes one namespace: of several it takes the one that it saw last.
+const NAMESPACE: &str = "default";
 
 static FACTS: Facts = Facts {
     id: "m3db",
@@ -44,12 +48,13 @@ static FACTS: Facts = Facts {
     }],
     system_user: "none",
     default_username: "none",
-    default_database: Some("default"),
+    default_database: None,
     single_account: true,
     extra_caps: &[],
     caveats: &[
         "There are no users and no passwords: whoever reaches the port may read and write everything. Keep it on loopback.",
-        "Databases are namespaces, which keep 48 hours of points unless they are made otherwise.",
+        "There is one namespace, default, which keeps 48 hours of points. Make no second one that is not aggregated: the coordinator would use that one alone from then on.",
+        "Points are on the disk some 10 ms after they were taken: a crash may lose these, whatever was answered.",
         "Upstream has made no release since 2022.",
         "The limits of memory are those of the container: M3DB has none of its own.",
     ],
@@ -63,11 +68,11 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("limits.perQuery.maxFetchedDocs", 0, 1_000_000_000, "", "0", Restart, "Index entries that a query may read; 0 = no limit"),
     Setting::int("query.timeout", 1, 3600, "s", "30", Restart, "Ends queries that run longer"),
     Setting::int("lookbackDuration", 10, 86_400, "s", "300", Restart, "How old the newest point of a series may be"),
-    Setting::int("gcPercentage", 10, 1000, "", "100", Restart, "Growth of memory that starts a garbage collection"),
+    Setting::int("gcPercentage", 10, 100, "", "100", Restart, "Growth of memory that starts a garbage collection"),
     Setting::flag("writeNewSeriesAsync", "true", Restart, "Answer before a new series is in the index"),
     Setting::int("filesystem.throughputLimitMbps", 1, 100_000, "", "1000", Restart, "Megabits a second that are written to files"),
     Setting::int("commitlog.flushMaxBytes", 1024, 67_108_864, "bytes", "524288", Restart, "Log that is gathered before it is written"),
-    Setting::int("commitlog.flushEvery", 1, 60_000, "ms", "1000", Restart, "Longest time that it is gathered"),
+    Setting::int("commitlog.flushEvery", 1, 60_000, "ms", "10", Restart, "Longest time that it is gathered, and what a crash may lose"),
     Setting::int("limits.maxOutstandingWriteRequests", 0, 1_000_000, "", "0", Restart, "Writes at once; 0 = no limit"),
     Setting::int("limits.maxOutstandingReadRequests", 0, 1_000_000, "", "0", Restart, "Reads at once; 0 = no limit"),
 ];
@@ -107,11 +112,36 @@ impl Engine for M3db {
     }
 
     fn ping(&self) -> Call {
-        Call::get("/api/v1/services/m3db/namespace").not_yet(&["404", "500", "503"])
+        // A read: /ready is content some seconds before the index is.
+        Call::get("/api/v1/label/fluxdb/values").not_yet(&["404", "500", "503"])
     }
 
-    fn provision(&self, cx: &Cx) -> Vec<Call> {
-        cx.database.iter().flat_map(|d| self.create(cx, d)).collect()
+    fn provision(&self, _cx: &Cx) -> Vec<Call> {
+        let placement = json!({"num_shards": 64, "replication_factor": 1, "instances": [{
+            "id": "m3db_local", "isolation_group": "local", "zone": "embedded", "weight": 1,
+            "endpoint": "127.0.0.1:9000", "hostname": "localhost", "port": 9000,
+        }]});
+        // As /api/v1/database/create would make it, but for coldWritesEnabled: without, the index does not take in what is
+        // loaded from a snapshot at a start, and every series is invisible until it is written again.
+        let namespace = json!({"name": NAMESPACE, "options": {
+            "bootstrapEnabled": true, "flushEnabled": true, "writesToCommitLog": true, "cleanupEnabled": true,
+            "snapshotEnabled": true, "repairEnabled": false, "coldWritesEnabled": true,
+            "retentionOptions": {
+                "retentionPeriodDuration": "48h", "blockSizeDuration": "2h",
+                "bufferFutureDuration": "10m", "bufferPastDuration": "10m",
+                "blockDataExpiry": true, "blockDataExpiryAfterNotAccessPeriodDuration": "5m",
+            },
+            "indexOptions": {"enabled": true, "blockSizeDuration": "2h"},
+            "aggregationOptions": {"aggregations": [{"aggregated": false}]},
+        }});
+        // 409 = it is there; 500 = etcd, which is inside of the server, is not up yet.
+        let make = |path: &str, body: &Value| Call::json("POST", path, body).tolerating(&["409"]).not_yet(&["500"]);
+        vec![
+            make("/api/v1/services/m3db/placement/init", &placement),
+            make("/api/v1/services/m3db/namespace", &namespace),
+            Call::json("POST", "/api/v1/services/m3db/namespace/ready", &json!({"name": NAMESPACE}))
+                .not_yet(&["400", "404", "500", "503"]),
+        ]
     }
 
     fn set_password(&self, _account: &Account) -> Vec<Call> {
@@ -120,16 +150,15 @@ impl Engine for M3db {
 
     fn connection_string(&self, format: UriFormat, to: &Endpoint<'_>) -> Option<Secret> {
         let (host, port) = (to.host, to.port);
-        let namespace = to.database.unwrap_or_default();
         Some(Secret::new(match format {
             // The name is there because every URI has one; the server does not look at it.
             UriFormat::Uri => format!("http://{}@{host}:{port}/api/v1", percent(&to.account.username)),
             UriFormat::Env => {
-                format!("M3_HOST={}\nM3_PORT='{port}'\nM3_NAMESPACE={}\n", shell_word(host), shell_word(namespace))
+                format!("M3_HOST={}\nM3_PORT='{port}'\nM3_NAMESPACE={}\n", shell_word(host), shell_word(NAMESPACE))
             }
             UriFormat::Cli => format!("curl {}", shell_word(&format!("http://{host}:{port}/api/v1/query?query=up"))),
             UriFormat::Yaml => {
-                format!("host: {}\nport: {port}\nnamespace: {}\n", yaml_string(host), yaml_string(namespace))
+                format!("host: {}\nport: {port}\nnamespace: {}\n", yaml_string(host), yaml_string(NAMESPACE))
             }
             UriFormat::Jdbc | UriFormat::Dotnet => return None,
         }))
@@ -146,7 +175,7 @@ impl Engine for M3db {
         if name.is_empty() || name.len() > 63 {
             return Err("must be 1 to 63 bytes long".into());
         }
-        // Namespaces are directories and parts of paths of the API.
+        // Namespaces are directories and parts of paths of the API; fluxdb makes none but its own.
         if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
             return Err("must be letters, digits, _ and -".into());
         }
@@ -171,40 +200,12 @@ impl Engine for M3db {
         }
     }
 
-    fn databases(&self) -> Option<&dyn Databases> {
-        Some(self)
-    }
-
     fn settings(&self) -> Option<&dyn Settings> {
         Some(self)
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
-    }
-}
-
-impl Databases for M3db {
-    fn create(&self, _cx: &Cx, name: &str) -> Vec<Call> {
-        let database = serde_json::json!({"type": "local", "namespaceName": name, "retentionTime": "48h"});
-        let ready = serde_json::json!({"name": name});
-        vec![
-            Call::json("POST", "/api/v1/database/create", &database).tolerating(&["400", "409"]), // 400 = it is there; the next call looks
-            Call::json("POST", "/api/v1/services/m3db/namespace/ready", &ready).not_yet(&["400", "404", "500", "503"]),
-        ]
-    }
-
-    fn drop(&self, _cx: &Cx, name: &str) -> Vec<Call> {
-        vec![Call::http("DELETE", format!("/api/v1/services/m3db/namespace/{name}"), None).tolerating(&["404"])]
-    }
-
-    fn list(&self, _cx: &Cx) -> Vec<Call> {
-        vec![Call::get("/api/v1/services/m3db/namespace")]
-    }
-
-    fn names(&self, answers: &[Answer]) -> Vec<String> {
-        let all = answers.iter().filter_map(|a| a.json().pointer("/registry/namespaces")?.as_object());
-        all.flat_map(|namespaces| namespaces.keys().cloned()).collect()
     }
 }
 
@@ -228,15 +229,21 @@ impl Settings for M3db {
 
 impl Metrics for M3db {
     fn calls(&self, _cx: &Cx) -> Vec<Call> {
-        vec![Call::get("/api/v1/services/m3db/namespace"), Call::get("/health")]
+        vec![Call::get("/health"), Call::get("/api/v1/services/m3db/placement")]
     }
 
     fn parse(&self, answers: &[Answer]) -> Vec<Metric> {
-        let count =
-            u32::try_from(Databases::names(self, answers.get(..1).unwrap_or_default()).len()).unwrap_or_default();
-        let mut metrics = vec![Metric { name: "databases", unit: "count", value: f64::from(count) }];
-        if let Some(uptime) = answers.get(1).and_then(|a| seconds(&a.at("/uptime")?)) {
+        let mut metrics = Vec::new();
+        if let Some(uptime) = answers.first().and_then(|a| seconds(&a.at("/uptime")?)) {
             metrics.push(Metric { name: "uptime_seconds", unit: "seconds", value: uptime });
+        }
+        let shards =
+            answers.get(1).and_then(|a| a.json().pointer("/placement/instances/m3db_local/shards")?.as_array());
+        if let Some(shards) = shards {
+            let available = shards.iter().filter(|s| s.get("state").and_then(Value::as_str) == Some("AVAILABLE"));
+            let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+            metrics.push(Metric { name: "shards", unit: "count", value: count(shards.len()) });
+            metrics.push(Metric { name: "shards_available", unit: "count", value: count(available.count()) });
         }
         metrics
     }
@@ -265,6 +272,16 @@ fn seconds(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shards_are_counted() {
+        let placement = json!({"placement": {"instances": {"m3db_local": {"shards": [
+            {"id": 0, "state": "AVAILABLE"}, {"id": 1, "state": "INITIALIZING"},
+        ]}}}});
+        let metrics = Metrics::parse(&M3db, &[Answer::Json(json!({"uptime": "2s"})), Answer::Json(placement)]);
+        let values: Vec<_> = metrics.iter().map(|m| (m.name, m.value)).collect();
+        assert_eq!(values, [("uptime_seconds", 2.0), ("shards", 2.0), ("shards_available", 1.0)]);
+    }
 
     #[test]
     fn uptimes_are_read() {
