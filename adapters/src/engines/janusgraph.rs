@@ -202,14 +202,15 @@ impl Engine for JanusGraph {
     }
 
     fn marker(&self, _cx: &Cx, value: &str) -> Marker {
-        let bindings = json!({ "value": value });
+        // `value` is a name that Gremlin has already.
+        let bindings = json!({ "wanted": value });
         Marker {
             write: vec![gremlin(
-                "g.V().has('fluxdbMarker', 'fluxdbValue', value).fold()\
-                 .coalesce(__.unfold(), __.addV('fluxdbMarker').property('fluxdbValue', value)).iterate(); value",
+                "g.V().has('fluxdbMarker', 'fluxdbValue', wanted).fold()\
+                 .coalesce(__.unfold(), __.addV('fluxdbMarker').property('fluxdbValue', wanted)).iterate(); wanted",
                 &bindings,
             )],
-            read: gremlin("g.V().has('fluxdbMarker', 'fluxdbValue', value).values('fluxdbValue').toList()", &bindings),
+            read: gremlin("g.V().has('fluxdbMarker', 'fluxdbValue', wanted).values('fluxdbValue').toList()", &bindings),
         }
     }
 

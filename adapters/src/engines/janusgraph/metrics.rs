@@ -56,10 +56,10 @@ impl Metrics for JanusGraph {
         let value = |name: &str| said.get(name)?.parse::<f64>().ok();
         let mut metrics: Vec<Metric> =
             KNOWN.iter().filter_map(|(name, unit)| Some(Metric { name, unit, value: value(name)? })).collect();
-        if let (Some(reads), Some(misses)) = (value("cache_reads_total"), value("cache_misses_total")) {
-            if reads > 0.0 {
-                metrics.push(Metric { name: "cache_hit_ratio", unit: "ratio", value: (reads - misses) / reads });
-            }
+        if let (Some(reads), Some(misses)) = (value("cache_reads_total"), value("cache_misses_total"))
+            && reads > 0.0
+        {
+            metrics.push(Metric { name: "cache_hit_ratio", unit: "ratio", value: (reads - misses) / reads });
         }
         metrics
     }
