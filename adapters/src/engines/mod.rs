@@ -11,6 +11,7 @@ mod duckdb;
 mod elasticsearch;
 mod h2;
 mod influxdb;
+mod janusgraph;
 mod kafka;
 mod keydb;
 mod lucene;
@@ -56,6 +57,7 @@ static ALL: &[&dyn Engine] = &[
     &meilisearch::ENGINE,
     &typesense::ENGINE,
     &neo4j::ENGINE,
+    &janusgraph::ENGINE,
     &clickhouse::ENGINE,
     &duckdb::ENGINE,
     &h2::ENGINE,
