@@ -1,5 +1,7 @@
 //! A first start that is cut short, or that can never work: an error that says why, and nothing left.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use crate::daemon::text;
@@ -65,8 +67,13 @@ struct BrokenImage(String);
 impl BrokenImage {
     fn build(name: &str) -> Self {
         let image = format!("localhost/fluxdb-test/{name}:{}", std::process::id());
-        let recipe = r#"FROM localhost/fluxdb/valkey:8.1\nENTRYPOINT ["sh", "-c", "echo unknown directive frobnicate >&2; exit 3"]"#;
-        let built = sh(&format!("d=$(mktemp -d); printf '{recipe}' | podman build -q -t {image} -f - $d; rmdir $d"));
+        let dir = tempfile::tempdir().unwrap();
+        let server = dir.path().join("valkey-server");
+        std::fs::write(&server, "#!/bin/sh\necho unknown directive frobnicate >&2\nexit 3\n").unwrap();
+        std::fs::set_permissions(&server, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let recipe = "FROM localhost/fluxdb/valkey:8.1\nCOPY valkey-server /usr/bin/valkey-server\n";
+        std::fs::write(dir.path().join("Containerfile"), recipe).unwrap();
+        let built = sh(&format!("podman build -q -t {image} {}", dir.path().display()));
         assert_ne!(built, "", "the broken image could not be built");
         Self(image)
     }

@@ -88,6 +88,13 @@ const FACTS: Facts = Facts {
     caveats: &[],
 };
 
+/// A role or database that is there, or (23505) that another session has made at the same moment: that of a daemon that was
+/// killed goes on until its statement is done.
+const THERE: &[&str] = &["42710", "42P04", "23505"];
+
+/// "tuple concurrently updated", by such a session.
+const AT_ONCE: &[&str] = &["XX000"];
+
 /// ALTER SYSTEM writes `postgresql.auto.conf`, which counts before the rendered file.
 const FORGET_CHANGES: &str = r#"rm -f "$PGDATA/postgresql.auto.conf" && exec docker-entrypoint.sh "$@""#;
 
@@ -183,9 +190,9 @@ impl Engine for Postgresql {
     fn provision(&self, cx: &Cx) -> Vec<Call> {
         let user = pg_ident(&cx.user.username);
         let mut calls = vec![
-            Call::sql(format!("CREATE ROLE {user} {USER_ATTRIBUTES}")).tolerating(&["42710"]),
+            Call::sql(format!("CREATE ROLE {user} {USER_ATTRIBUTES}")).tolerating(THERE),
             password_call(&cx.user),
-            Call::sql(format!("GRANT pg_monitor, pg_signal_backend TO {user}")),
+            Call::sql(format!("GRANT pg_monitor, pg_signal_backend TO {user}")).tolerating(&["23505"]).not_yet(AT_ONCE),
         ];
         if let Some(database) = cx.database.as_deref() {
             calls.extend(self.create_database(cx, database));
@@ -281,9 +288,9 @@ impl Postgresql {
     fn create_database(&self, cx: &Cx, name: &str) -> Vec<Call> {
         let (database, owner) = (pg_ident(name), pg_ident(&cx.user.username));
         let mut calls = vec![
-            // FILE_COPY and WAL_LOG cost about the same for an empty database; 42P04 = it is there.
-            Call::sql(format!("CREATE DATABASE {database} OWNER {owner}")).tolerating(&["42P04"]),
-            Call::sql(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")),
+            // FILE_COPY and WAL_LOG cost about the same for an empty database. 55006 = somebody else copies the template.
+            Call::sql(format!("CREATE DATABASE {database} OWNER {owner}")).tolerating(THERE).not_yet(&["55006"]),
+            Call::sql(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")).not_yet(AT_ONCE),
         ];
         if let Some(extension) = self.extension {
             calls.push(Call::sql(format!("CREATE EXTENSION IF NOT EXISTS {extension}")).in_database(name));
@@ -314,5 +321,5 @@ impl Databases for Postgresql {
 /// The server hashes it; log_statement is off in the rendered configuration, so it is in no log.
 fn password_call(account: &Account) -> Call {
     let (user, password) = (pg_ident(&account.username), pg_literal(account.password.expose()));
-    Call::sql(format!("ALTER ROLE {user} PASSWORD {password}"))
+    Call::sql(format!("ALTER ROLE {user} PASSWORD {password}")).not_yet(AT_ONCE)
 }
