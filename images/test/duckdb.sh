@@ -17,6 +17,7 @@ arguments=(/etc/conf/server.json)
 run_options=(--publish 127.0.0.1::5432 --volume "$(duckdb_configuration):/etc/conf:ro")
 
 ask() { ask_in "$1" postgres "$2"; }
+  # shellcheck disable=SC2016 # the shell in the container expands it
 ask_in() { inside "$1" sh -c 'exec python3 /etc/conf/duckdb-client.py 5432 fluxdb "$0" "$1" < /run/password' "$2" "$3"; }
 
 ask_over_network() {
