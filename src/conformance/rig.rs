@@ -60,6 +60,7 @@ pub struct Rig {
     /// Memory of the idle server, MiB.
     pub idle_mib: u64,
     dir: std::path::PathBuf,
+    runtime: Arc<PodmanRuntime>,
 }
 
 impl Rig {
@@ -91,11 +92,11 @@ impl Rig {
         let vault = Vault::open(&store, &dir, None).await?;
         let owner = daemon::installation(&store).await?;
         let runtime = Arc::new(PodmanRuntime::connect(&config.podman, &owner, &dir).await?);
-        let app = daemon::open(store, runtime, Arc::new(LiveWire::default()), vault, config, owner).await?;
+        let app = daemon::open(store, runtime.clone(), Arc::new(LiveWire::default()), vault, config, owner).await?;
         app.core.refresh_host().await?;
         daemon::start_workers(&app);
         let password = passwords::generate();
-        Ok(Self { app, engine, instance: None, password, options, ready: Duration::ZERO, idle_mib: 0, dir })
+        Ok(Self { app, engine, instance: None, password, options, ready: Duration::ZERO, idle_mib: 0, dir, runtime })
     }
 
     /// Asks for the instance and waits until it is ready.
@@ -226,7 +227,9 @@ impl Rig {
         core.shutdown.cancel();
         core.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(20), core.tasks.wait()).await;
+        // Its socket is in the directory: whoever keeps it running would start it again otherwise.
         let _ = std::fs::remove_dir_all(&self.dir);
+        self.runtime.end_service().await;
     }
 }
 
