@@ -90,7 +90,13 @@ fn render() -> String {
     }
     out.push_str("\n## What to know before you choose\n\n");
     for facts in fluxdb_adapters::all().iter().map(|e| e.facts()).filter(|f| !f.caveats.is_empty()) {
-        writeln!(out, "- **{}**: {}", facts.title, facts.caveats.join(" ")).unwrap();
+        writeln!(
+            out,
+            "- **{}**: {}",
+            facts.title,
+            facts.caveats.iter().map(|c| format!("{}.", c.trim_end_matches('.'))).collect::<Vec<_>>().join(" ")
+        )
+        .unwrap();
     }
     out.push_str(
         "\n*Quick create*: an initialised data directory is kept and copied, so that a new server is ready without initialising again.\n\n\

@@ -37,38 +37,42 @@ impl Postgres {
 
     async fn client(&mut self, database: &str) -> Result<&Client, Fault> {
         if !self.clients.contains_key(database) {
-            let connected = Config::new()
-                .host(&self.host)
-                .port(self.port)
-                .user(&self.account.username)
-                .password(self.account.password.expose())
-                .dbname(database)
-                .application_name("fluxdb")
-                .connect_timeout(Duration::from_secs(3))
-                .connect(NoTls)
-                .await;
-            let (client, connection) = match connected {
-                Ok(pair) => pair,
-                Err(e) => return Err(self.refusal(&e).await),
-            };
-            // Ends by itself once the client is gone; a broken connection is reported by the call that it broke.
-            tokio::spawn(connection);
+            let client = self.login(database).await?;
             self.clients.insert(database.to_owned(), client);
         }
         self.clients.get(database).ok_or(Fault::WrongProtocol)
     }
 
-    /// What a failed login means. QuestDB refuses with the code of success; H2 closes the connection without a word, as
-    /// does a port forwarder whose server is not up yet, so the two are told apart by asking once more.
-    async fn refusal(&self, error: &tokio_postgres::Error) -> Fault {
-        match error.as_db_error() {
-            Some(db) if *db.code() == SqlState::SUCCESSFUL_COMPLETION => Fault::LoginRefused(db.message().to_owned()),
-            Some(_) => classify(error),
-            None if self.speaks().await.unwrap_or(false) && !error.to_string().contains("connecting") => {
-                Fault::LoginRefused("the server closed the connection at the login".to_owned())
-            }
-            None => classify(error),
+    /// H2 refuses a password by closing the connection without a word, and so does a port forwarder whose server is not up
+    /// yet. They are told apart by a second try at a moment when the server is known to answer.
+    async fn login(&self, database: &str) -> Result<Client, Fault> {
+        let first = match self.connect(database).await {
+            Err(e) if e.as_db_error().is_none() => e,
+            other => return other.map_err(|e| refusal(&e)),
+        };
+        if !self.speaks().await.unwrap_or(false) {
+            return Err(classify(&first));
         }
+        self.connect(database).await.map_err(|e| match e.as_db_error() {
+            None if e.is_closed() => Fault::LoginRefused("the server closed the connection at the login".to_owned()),
+            _ => refusal(&e),
+        })
+    }
+
+    async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = Config::new()
+            .host(&self.host)
+            .port(self.port)
+            .user(&self.account.username)
+            .password(self.account.password.expose())
+            .dbname(database)
+            .application_name("fluxdb")
+            .connect_timeout(Duration::from_secs(3))
+            .connect(NoTls)
+            .await?;
+        // Ends by itself once the client is gone; a broken connection is reported by the call that it broke.
+        tokio::spawn(connection);
+        Ok(client)
     }
 
     /// Whether a server of this protocol answers: it says yes or no to the question for TLS.
@@ -109,6 +113,14 @@ async fn bound(client: &Client, text: &Secret, params: &[Secret]) -> Result<Answ
         answer.push(columns.map_err(|e| Fault::Refused("column_type".into(), e.to_string()))?);
     }
     Ok(Answer::Rows(answer))
+}
+
+/// What a refused login means: QuestDB refuses with the code of success.
+fn refusal(error: &tokio_postgres::Error) -> Fault {
+    match error.as_db_error() {
+        Some(db) if *db.code() == SqlState::SUCCESSFUL_COMPLETION => Fault::LoginRefused(db.message().to_owned()),
+        _ => classify(error),
+    }
 }
 
 fn classify(error: &tokio_postgres::Error) -> Fault {
