@@ -71,6 +71,7 @@ static FACTS: Facts = Facts {
     single_account: false,
     extra_caps: &[],
     caveats: &[
+        "A server that is killed may lose the commits of its last half second: H2 writes them with a delay.",
         "One database for each instance: H2 keeps its users inside a database.",
         "H2 runs in its PostgreSQL mode with lower-case names, since its PostgreSQL protocol asks for both: no BLOB, TINYINT, DATETIME, IDENTITY or AUTO_INCREMENT (use bytea, smallint, timestamp, bigserial).",
         "The roles read and readwrite count for the schema public; readwrite may also make and drop tables in every schema.",

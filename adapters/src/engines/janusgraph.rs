@@ -54,8 +54,8 @@ static FACTS: Facts = Facts {
             source: include_str!("../../config_templates/janusgraph/graph.properties.j2"),
         },
         Template {
-            name: "credentials.properties",
-            source: include_str!("../../config_templates/janusgraph/credentials.properties.j2"),
+            name: "credgraph.properties",
+            source: include_str!("../../config_templates/janusgraph/credgraph.properties.j2"),
         },
         Template { name: "je.properties", source: include_str!("../../config_templates/janusgraph/je.properties.j2") },
         Template { name: "init.groovy", source: include_str!("../../config_templates/janusgraph/init.groovy.j2") },
