@@ -61,9 +61,9 @@ static FACTS: Facts = Facts {
     stop: Stop { signal: 15, grace_secs: 60, says: None }, // exits with 143; the shutdown hook closes the database
     floor: Floor { memory_mib: 256, pids: 128, nofile: 4096 },
     templates: &[
-        Template { name: "java.args", source: include_str!("../../config_templates/h2/java.args.j2") },
-        Template { name: "settings.sql", source: include_str!("../../config_templates/h2/settings.sql.j2") },
-        Template { name: "start.sh", source: include_str!("../../config_templates/h2/start.sh.j2") },
+        Template { name: "java.args", source: include_str!("../../../config_templates/h2/java.args.j2") },
+        Template { name: "settings.sql", source: include_str!("../../../config_templates/h2/settings.sql.j2") },
+        Template { name: "start.sh", source: include_str!("../../../config_templates/h2/start.sh.j2") },
     ],
     system_user: "fluxdb",
     default_username: "admin",

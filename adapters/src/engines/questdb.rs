@@ -54,9 +54,9 @@ static FACTS: Facts = Facts {
     stop: Stop { signal: 15, grace_secs: 60, says: Some("QuestDB is shutdown.") },
     floor: Floor { memory_mib: 1024, pids: 128, nofile: 16_384 },
     templates: &[
-        Template { name: "java.args", source: include_str!("../../config_templates/questdb/java.args.j2") },
-        Template { name: "server.conf", source: include_str!("../../config_templates/questdb/server.conf.j2") },
-        Template { name: "start.sh", source: include_str!("../../config_templates/questdb/start.sh.j2") },
+        Template { name: "java.args", source: include_str!("../../../config_templates/questdb/java.args.j2") },
+        Template { name: "server.conf", source: include_str!("../../../config_templates/questdb/server.conf.j2") },
+        Template { name: "start.sh", source: include_str!("../../../config_templates/questdb/start.sh.j2") },
     ],
     system_user: "admin",
     default_username: "admin",
