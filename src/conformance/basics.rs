@@ -16,7 +16,7 @@ pub(super) async fn create(rig: &mut Rig) -> Verdict {
     rig.instance = Some(rig.shown()?);
     tokio::time::sleep(SETTLE).await;
     let detail = rig.app.core.runtime.inspect(&rig.container()?).await?;
-    rig.idle_mib = detail.map_or(0, |d| memory_bytes(d.pid) >> 20);
+    rig.idle_mib = detail.map_or(0, |d| memory_bytes(d.summary.pid) >> 20);
     Ok(Outcome::Passed)
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn baseline(rig: &mut Rig) -> Verdict {
         return not_offered("the containers are on another machine: only what Podman says was compared");
     }
     let facts = rig.engine.facts();
-    for pid in processes(detail.pid)? {
+    for pid in processes(detail.summary.pid)? {
         let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
         let field = |name: &str| {
             let line = status.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
@@ -83,7 +83,7 @@ pub(super) async fn baseline(rig: &mut Rig) -> Verdict {
             return failed(format!("{} runs as {}:{}", field("Name"), field("Uid"), field("Gid")));
         }
     }
-    let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", detail.pid)).map_err(Error::internal)?;
+    let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", detail.summary.pid)).map_err(Error::internal)?;
     let root = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>()).rfind(|m| m.get(1) == Some(&"/"));
     if !root.is_some_and(|m| m.get(3).is_some_and(|o| o.split(',').any(|o| o == "ro"))) {
         return failed("the root file system can be written");

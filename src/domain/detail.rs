@@ -26,8 +26,26 @@ pub struct ContainerSummary {
     pub id: String,
     /// State.
     pub state: ContainerState,
+    /// Process id on the host of the main process; 0 when it does not run.
+    pub pid: i32,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+}
+
+/// One run of a container, from a start to the next end: a restart has another process, a container that was made
+/// again another id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerRun {
+    id: String,
+    pid: i32,
+}
+
+impl ContainerSummary {
+    /// The run that is going on; `None` when it does not run.
+    pub fn run(&self) -> Option<ContainerRun> {
+        let running = self.state == ContainerState::Running && self.pid > 0;
+        running.then(|| ContainerRun { id: self.id.clone(), pid: self.pid })
+    }
 }
 
 /// One container as it really is, with nothing secret. Everything that the security baseline is compared with.
@@ -37,8 +55,6 @@ pub struct ContainerDetail {
     pub summary: ContainerSummary,
     /// Image id.
     pub image_id: String,
-    /// Process id on the host of the main process; 0 when it does not run.
-    pub pid: i32,
     /// Exit code of the last run.
     pub exit_code: i32,
     /// Whether the kernel killed it for memory, as far as the runtime noticed.

@@ -7,6 +7,7 @@ use fluxdb_adapters::{Account, Call, Cx};
 use super::{Core, converge, template};
 use crate::api::Limits;
 use crate::domain::container::Names;
+use crate::domain::detail::ContainerRun;
 use crate::domain::host::{HostClass, HostLimits};
 use crate::domain::instance::InstanceRecord;
 use crate::domain::{Error, ErrorKind, Result};
@@ -67,9 +68,12 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
         })
         .await?;
     }
-    let limits = attest(core, record).await?;
+    let (run, limits) = attest(core, record).await?;
     let badge = if limits.enforced { "limits enforced" } else { "limits not enforced" };
-    core.registry.update(record.id, |e| e.limits = limits);
+    core.registry.update(record.id, |e| {
+        e.limits = limits;
+        e.answered = run;
+    });
     Ok(format!("answered after {} ms, {badge}", took.as_millis()))
 }
 
@@ -194,8 +198,8 @@ async fn not_ready(core: &Core, record: &InstanceRecord, last: &Error) -> Error 
     .context(last.story())
 }
 
-/// Reads the limits back from the kernel and compares them with what the SKU asks.
-async fn attest(core: &Core, record: &InstanceRecord) -> Result<Limits> {
+/// Reads the limits back from the kernel and compares them with what the SKU asks; says for which run.
+async fn attest(core: &Core, record: &InstanceRecord) -> Result<(Option<ContainerRun>, Limits)> {
     let (plan, _) = core.plan(record).await?;
     let asked = plan.spec.limits;
     let class = core.class().await?;
@@ -203,7 +207,7 @@ async fn attest(core: &Core, record: &InstanceRecord) -> Result<Limits> {
     let Some(detail) = core.runtime.inspect(&plan.spec.name).await? else {
         return Err(Error::unavailable("podman_unavailable", "The container went away while its limits were read."));
     };
-    Ok(match core.runtime.attest(&detail).await? {
+    let limits = match core.runtime.attest(&detail).await? {
         Attested::Read(effective) => compare(class, asked, effective, host_reason),
         Attested::Unreadable(why) => Limits {
             enforced: false,
@@ -211,7 +215,8 @@ async fn attest(core: &Core, record: &InstanceRecord) -> Result<Limits> {
             asked,
             effective: HostLimits::default(),
         },
-    })
+    };
+    Ok((detail.summary.run(), limits))
 }
 
 /// Limits are enforced when the kernel says what was asked.

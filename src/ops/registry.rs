@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 
 use crate::api::Limits;
+use crate::domain::detail::ContainerRun;
 use crate::domain::instance::{InstanceRecord, Observed};
 use crate::domain::operation::OperationKind;
 use crate::domain::{InstanceId, OperationId};
@@ -20,6 +21,8 @@ pub struct Entry {
     pub record: Arc<InstanceRecord>,
     /// As it was last seen.
     pub observed: Observed,
+    /// The run of its container in which an authenticated query was last answered.
+    pub answered: Option<ContainerRun>,
     /// As last attested.
     pub limits: Limits,
     /// The open operation.
@@ -31,7 +34,14 @@ pub struct Entry {
 impl Entry {
     /// An instance of which nothing was seen yet.
     pub fn new(record: Arc<InstanceRecord>) -> Self {
-        Self { record, observed: Observed::Unknown, limits: Limits::default(), operation: None, json: Mutex::new(None) }
+        Self {
+            record,
+            observed: Observed::Unknown,
+            answered: None,
+            limits: Limits::default(),
+            operation: None,
+            json: Mutex::new(None),
+        }
     }
 
     /// The JSON that readers get; made by `make` when something changed since the last time.

@@ -11,11 +11,12 @@ use tracing::{info, warn};
 
 use crate::app::App;
 use crate::domain::container::{LABEL_INSTANCE, LABEL_KIND};
+use crate::domain::detail::ContainerRun;
 use crate::domain::instance::{Desired, InstanceRecord, Observed};
 use crate::domain::operation::{OperationKind, OperationRecord, OperationState, Progress};
 use crate::domain::{ErrorKind, InstanceId, OperationId, Result};
 use crate::ops::{converge, drive};
-use crate::runtime::{ContainerSummary, RuntimeEvent};
+use crate::runtime::ContainerSummary;
 use crate::store::operations;
 
 /// Pause after the first failed repair of an instance, and the longest.
@@ -81,15 +82,15 @@ pub async fn run(app: Arc<App>) {
             _ = tick.tick() => {}
             () = core.wake.notified() => {}
             () = reconciler.until_due() => {}
-            Some(event) = events.next() => {
-                reconciler.heard(&event);
+            // What to do about it comes from looking, never from the event: Podman says it late, sometimes twice.
+            Some(_) = events.next() => {
                 // Take the rest of the burst with it.
                 let burst = tokio::time::sleep(SETTLE);
                 tokio::pin!(burst);
                 loop {
                     tokio::select! {
                         () = &mut burst => break,
-                        Some(event) = events.next() => reconciler.heard(&event),
+                        Some(_) = events.next() => {}
                     }
                 }
             }
@@ -118,30 +119,6 @@ impl Reconciler {
             // What waits for others to end is due already; looking without a pause would not make them quicker.
             Some(due) => tokio::time::sleep_until(due.max(Instant::now() + LOOK_PAUSE).into()).await,
             None => std::future::pending().await,
-        }
-    }
-
-    /// Notes that what was seen may be old. What to do about it comes from looking.
-    pub fn heard(&self, event: &RuntimeEvent) {
-        let core = &self.app.core;
-        match event {
-            RuntimeEvent::Container { instance, action } => {
-                let ours = core.registry.with(*instance, |e| e.operation.is_none()).unwrap_or(false);
-                // While an operation holds it, that one knows better.
-                if ours
-                    && ["died", "die", "start", "restart", "remove", "stop", "kill", "oom"].contains(&action.as_str())
-                {
-                    core.registry.see(*instance, Observed::Unknown);
-                }
-            }
-            RuntimeEvent::Lost => {
-                let all: Vec<InstanceId> = core
-                    .registry
-                    .with_all(|entries| entries.filter(|e| e.operation.is_none()).map(|e| e.record.id).collect());
-                for id in all {
-                    core.registry.see(id, Observed::Unknown);
-                }
-            }
         }
     }
 
@@ -182,16 +159,18 @@ impl Reconciler {
 
         let mut run = Run::default();
         let mut repairs: Vec<Arc<InstanceRecord>> = Vec::new();
-        let free: Vec<(Arc<InstanceRecord>, Observed)> = core.registry.with_all(|entries| {
+        let free: Vec<(Arc<InstanceRecord>, Option<ContainerRun>)> = core.registry.with_all(|entries| {
             entries
                 .inspect(|_| run.instances += 1)
                 .filter(|e| e.operation.is_none())
-                .map(|e| (e.record.clone(), e.observed.clone()))
+                .map(|e| (e.record.clone(), e.answered.clone()))
                 .collect()
         });
-        for (record, before) in free {
-            let was_ready = matches!(before, Observed::Present { ready: true, .. });
-            let seen = by_instance.get(&record.id).map_or(Observed::Absent, |c| converge::observed_from(c, was_ready));
+        for (record, answered) in free {
+            let seen = by_instance.get(&record.id).map_or(Observed::Absent, |c| {
+                // A run that answered once is taken for ready until it ends; a new run has to answer first.
+                converge::observed_from(c, answered.is_some() && c.run() == answered)
+            });
             let settled = is_settled(&record, &seen);
             core.registry.see(record.id, seen);
             if !settled {

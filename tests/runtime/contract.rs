@@ -50,7 +50,7 @@ async fn what_is_created_is_listed_and_read_back(rig: &Rig<'_>) {
     let (spec, runtime) = (&instance.plan.spec, rig.runtime);
     let detail = rig.make(&instance).await;
     assert_eq!(detail.summary.state, ContainerState::Created);
-    assert_eq!((detail.pid, detail.started_at), (0, None));
+    assert_eq!((detail.summary.pid, detail.started_at), (0, None));
     assert_eq!(detail.summary.labels.get(LABEL_SPEC), Some(&instance.plan.hash.0));
     assert_eq!(fluxdb::domain::verify::verify(spec, &detail, rig.class), Ok(()));
     assert_eq!(detail.limits, spec.limits);
@@ -68,11 +68,11 @@ async fn what_is_created_is_listed_and_read_back(rig: &Rig<'_>) {
     runtime.start(&spec.name).await.expect("start");
     let running = runtime.inspect(&spec.name).await.expect("inspect").expect("there");
     assert_eq!(running.summary.state, ContainerState::Running);
-    assert!(running.pid > 0 && running.started_at.is_some());
+    assert!(running.summary.pid > 0 && running.started_at.is_some());
     until_ready(rig, &spec.name).await;
     runtime.stop(&spec.name, GRACE).await.expect("stop");
     let ended = runtime.inspect(&spec.name).await.expect("inspect").expect("there");
-    assert_eq!((ended.summary.state, ended.exit_code, ended.pid), (ContainerState::Exited, 0, 0));
+    assert_eq!((ended.summary.state, ended.exit_code, ended.summary.pid), (ContainerState::Exited, 0, 0));
     assert!(ended.finished_at.is_some());
     rig.purge(&instance).await;
 }

@@ -118,19 +118,19 @@ async fn a_running_container_is_hardened_and_shows_no_secret() {
         real.runtime.start(&spec.name).await.unwrap();
         ready(&instance, "canary-System-1").await;
         let detail = real.runtime.inspect(&spec.name).await.unwrap().unwrap();
-        assert_eq!(status(detail.pid, "NoNewPrivs"), "1");
+        assert_eq!(status(detail.summary.pid, "NoNewPrivs"), "1");
         for set in ["CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"] {
-            assert_eq!(status(detail.pid, set), "0000000000000000", "{set}");
+            assert_eq!(status(detail.summary.pid, set), "0000000000000000", "{set}");
         }
-        assert_ne!(status(detail.pid, "Uid").split_whitespace().next(), Some("0"));
+        assert_ne!(status(detail.summary.pid, "Uid").split_whitespace().next(), Some("0"));
         // The root file system is read-only, the files are for the engine alone.
-        let mounts = of_process(real, detail.pid, "mounts").await;
+        let mounts = of_process(real, detail.summary.pid, "mounts").await;
         let root = mounts.lines().find(|l| l.split(' ').nth(1) == Some("/")).unwrap();
         assert!(root.split(' ').nth(3).unwrap().split(',').any(|o| o == "ro"), "{root}");
         let shown = [
             format!("{detail:?}"),
-            of_process(real, detail.pid, "cmdline").await,
-            of_process(real, detail.pid, "environ").await,
+            of_process(real, detail.summary.pid, "cmdline").await,
+            of_process(real, detail.summary.pid, "environ").await,
             real.runtime.logs(&spec.name, 1000).await.unwrap().join("\n"),
         ];
         for text in shown {
@@ -278,7 +278,7 @@ async fn secrets_arrive_byte_for_byte() {
         rig.make(&instance).await;
         real.runtime.start(&instance.plan.spec.name).await.unwrap();
         let detail: ContainerDetail = real.runtime.inspect(&instance.plan.spec.name).await.unwrap().unwrap();
-        let file = format!("/proc/{}/root/fluxdb/server.conf", detail.pid);
+        let file = format!("/proc/{}/root/fluxdb/server.conf", detail.summary.pid);
         if real.host.rootless {
             // The file belongs to a subordinate uid; that the server runs shows that it could be read.
             assert!(!Path::new(&file).exists() || std::fs::read(&file).is_err());

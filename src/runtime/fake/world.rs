@@ -22,6 +22,8 @@ pub(crate) struct Container {
     pub(crate) id: String,
     pub(crate) image_id: String,
     pub(crate) state: ContainerState,
+    /// Of the last start; another for each.
+    pub(crate) pid: i32,
     pub(crate) exit_code: i32,
     pub(crate) oom_killed: bool,
     pub(crate) started_at: Option<jiff::Timestamp>,
@@ -138,6 +140,7 @@ impl World {
             id: self.next_id(),
             image_id,
             state: ContainerState::Created,
+            pid: 0,
             exit_code: 0,
             oom_killed: false,
             started_at: None,
@@ -176,10 +179,12 @@ impl World {
         self.serial += 1;
         let system_identifier = self.serial;
         let refusals = self.refusals_after_start;
+        let pid = i32::try_from(self.serial).unwrap_or(i32::MAX);
         let container = self.containers.get_mut(name).ok_or_else(|| errors::container_missing(name))?;
         super::server::boot(container, volume, system_identifier).map_err(|why| errors::start_failed(name, &why))?;
         container.refusals = refusals;
         container.state = ContainerState::Running;
+        container.pid = pid;
         container.started_at = Some(jiff::Timestamp::now());
         container.log.push("ready to accept connections".into());
         Ok(true)
@@ -213,19 +218,18 @@ impl Container {
             name: self.spec.name.clone(),
             id: self.id.clone(),
             state: self.state,
+            pid: if self.state == ContainerState::Running { self.pid } else { 0 },
             labels: self.spec.labels.clone(),
         }
     }
 
     pub(crate) fn detail(&self) -> ContainerDetail {
-        let running = self.state == ContainerState::Running;
         let spec = &self.spec;
         let mut mounts = vec![("volume".to_owned(), spec.volume.clone(), spec.volume_path.clone())];
         mounts.extend(spec.tmpfs.iter().map(|t| ("tmpfs".to_owned(), "tmpfs".to_owned(), t.path.clone())));
         let mut detail = ContainerDetail {
             summary: self.summary(),
             image_id: self.image_id.clone(),
-            pid: if running { 4242 } else { 0 },
             exit_code: self.exit_code,
             oom_killed: self.oom_killed,
             error: String::new(),

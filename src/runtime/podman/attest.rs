@@ -10,10 +10,10 @@ use crate::runtime::Attested;
 /// Reads the files. Where there are none of its own (rootless on cgroup v1: those of the whole login), or they are on
 /// another machine, says so.
 pub(super) fn attest(detail: &ContainerDetail, proc: &Path, cgroup: &Path) -> Attested {
-    if detail.pid <= 0 {
+    if detail.summary.pid <= 0 {
         return Attested::Unreadable("The container does not run.".into());
     }
-    let process = proc.join(detail.pid.to_string());
+    let process = proc.join(detail.summary.pid.to_string());
     let Ok(membership) = std::fs::read_to_string(process.join("cgroup")) else {
         return Attested::Unreadable("The container's process is not on this machine.".into());
     };
@@ -128,10 +128,10 @@ mod tests {
                 name: "c".into(),
                 id: id.into(),
                 state: ContainerState::Running,
+                pid: 7,
                 labels: Default::default(),
             },
             image_id: String::new(),
-            pid: 7,
             exit_code: 0,
             oom_killed: false,
             error: String::new(),
@@ -226,7 +226,8 @@ mod tests {
     fn a_group_that_is_not_its_own_is_not_taken_for_its_own() {
         let root = tree("4:memory:/user.slice\n0::/\n", &[("memory/user.slice/memory.limit_in_bytes", "1024")]);
         assert!(matches!(look(&root, &running("abc", None)), Attested::Unreadable(_)));
-        let stopped = ContainerDetail { pid: 0, ..running("abc", None) };
+        let mut stopped = running("abc", None);
+        stopped.summary.pid = 0;
         assert!(matches!(look(&root, &stopped), Attested::Unreadable(_)));
     }
 

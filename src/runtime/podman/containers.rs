@@ -28,6 +28,7 @@ impl PodmanRuntime {
             name: c.names.and_then(|n| n.into_iter().next()).unwrap_or_default(),
             id: c.id.unwrap_or_default(),
             state: c.state.as_deref().map_or(ContainerState::Other, inspect::state),
+            pid: c.pid.and_then(|pid| i32::try_from(pid).ok()).unwrap_or(0),
             labels: c.labels.unwrap_or_default().into_iter().collect(),
         };
         Ok(all.into_iter().map(summary).collect())
