@@ -242,6 +242,9 @@ pub struct SettingView {
     /// Smallest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<f64>,
+    /// Where the smallest number is a word of its own (0 = no limit): the smallest of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<f64>,
     /// Largest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum: Option<f64>,

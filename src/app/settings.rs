@@ -162,6 +162,7 @@ pub(super) fn view(setting: &Setting, set: Option<&String>, effective: Option<&S
         name: setting.name.to_owned(),
         kind: text("type").unwrap_or_default(),
         minimum: number("min"),
+        least: setting.least.map(f64::from),
         maximum: number("max"),
         unit: text("unit").filter(|u| !u.is_empty()),
         values: kind

@@ -165,6 +165,8 @@ pub struct Setting {
     pub apply: Apply,
     /// One line.
     pub meaning: &'static str,
+    /// Where its smallest value is a word of its own ("0 = no limit"): the smallest of the others.
+    pub least: Option<i32>,
     /// Versions that do not know it.
     #[serde(skip)]
     pub not_in: &'static [&'static str],
@@ -181,7 +183,7 @@ impl Setting {
         apply: Apply,
         meaning: &'static str,
     ) -> Self {
-        Self { name, kind: Kind::Integer { min, max, unit }, default, apply, meaning, not_in: &[] }
+        Self { name, kind: Kind::Integer { min, max, unit }, default, apply, meaning, least: None, not_in: &[] }
     }
 
     /// A number.
@@ -193,12 +195,12 @@ impl Setting {
         apply: Apply,
         meaning: &'static str,
     ) -> Self {
-        Self { name, kind: Kind::Float { min, max }, default, apply, meaning, not_in: &[] }
+        Self { name, kind: Kind::Float { min, max }, default, apply, meaning, least: None, not_in: &[] }
     }
 
     /// `true` or `false`.
     pub const fn flag(name: &'static str, default: &'static str, apply: Apply, meaning: &'static str) -> Self {
-        Self { name, kind: Kind::Boolean, default, apply, meaning, not_in: &[] }
+        Self { name, kind: Kind::Boolean, default, apply, meaning, least: None, not_in: &[] }
     }
 
     /// One of some words.
@@ -209,7 +211,7 @@ impl Setting {
         apply: Apply,
         meaning: &'static str,
     ) -> Self {
-        Self { name, kind: Kind::Choice { values }, default, apply, meaning, not_in: &[] }
+        Self { name, kind: Kind::Choice { values }, default, apply, meaning, least: None, not_in: &[] }
     }
 
     /// A text.
@@ -220,12 +222,18 @@ impl Setting {
         apply: Apply,
         meaning: &'static str,
     ) -> Self {
-        Self { name, kind: Kind::Text { longest }, default, apply, meaning, not_in: &[] }
+        Self { name, kind: Kind::Text { longest }, default, apply, meaning, least: None, not_in: &[] }
     }
 
     /// The same, unknown to these versions.
     pub const fn not_in(mut self, versions: &'static [&'static str]) -> Self {
         self.not_in = versions;
+        self
+    }
+
+    /// The same, whose smallest value is a word of its own, and the next one is this.
+    pub const fn least(mut self, least: i32) -> Self {
+        self.least = Some(least);
         self
     }
 
@@ -235,9 +243,10 @@ impl Setting {
     /// A sentence for the user.
     pub fn check(&self, value: &str) -> Result<(), String> {
         let ok = match self.kind {
-            Kind::Integer { min, max, .. } => {
-                value.parse::<i64>().is_ok_and(|n| (min..=max).contains(&n) && n.to_string() == value)
-            }
+            Kind::Integer { min, max, .. } => value.parse::<i64>().is_ok_and(|n| {
+                let counts = n == min || self.least.is_none_or(|least| n >= i64::from(least));
+                (min..=max).contains(&n) && counts && n.to_string() == value
+            }),
             Kind::Float { min, max } => {
                 value.parse::<f64>().is_ok_and(|n| n.is_finite() && (min..=max).contains(&n))
                     && value.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-')
@@ -253,6 +262,13 @@ impl Setting {
             return Ok(());
         }
         Err(match self.kind {
+            Kind::Integer { min, max, unit } if self.least.is_some() => {
+                let (least, unit) = (
+                    self.least.map_or(min, i64::from),
+                    if unit.is_empty() { unit.into() } else { format!(" of {unit}") },
+                );
+                format!("must be {min} or a whole number{unit} from {least} to {max}")
+            }
             Kind::Integer { min, max, unit: "" } => format!("must be a whole number from {min} to {max}"),
             Kind::Integer { min, max, unit } => format!("must be a whole number of {unit} from {min} to {max}"),
             Kind::Float { min, max } => format!("must be a number from {min} to {max}"),
@@ -269,7 +285,8 @@ impl Setting {
         let differs = |v: &String| v != self.default && v != avoid;
         match self.kind {
             Kind::Integer { min, max, unit } => {
-                let near = self.default.parse::<i64>().unwrap_or(min);
+                let default = self.default.parse::<i64>().unwrap_or(min);
+                let near = if default == min { self.least.map_or(min, i64::from) } else { default };
                 // One more than "never" is mostly a limit under which nothing works.
                 let limit = near == 0 && max >= 60_000 && ["ms", "s"].contains(&unit);
                 let first = if limit { 60_000 } else { near.saturating_add(1) };
@@ -277,7 +294,7 @@ impl Setting {
                     .into_iter()
                     .filter(|n| (min..=max).contains(n))
                     .map(|n| n.to_string())
-                    .find(differs)
+                    .find(|n| differs(n) && self.check(n).is_ok())
             }
             Kind::Float { min, max } => [(min + max) / 2.0, min, max].into_iter().map(|n| n.to_string()).find(differs),
             Kind::Boolean => ["true", "false"].map(str::to_owned).into_iter().find(differs),

@@ -63,6 +63,7 @@ static FACTS: Facts = Facts {
     templates: &[
         Template { name: "java.args", source: include_str!("../../../config_templates/h2/java.args.j2") },
         Template { name: "settings.sql", source: include_str!("../../../config_templates/h2/settings.sql.j2") },
+        Template { name: "start.sql", source: include_str!("../../../config_templates/h2/start.sql.j2") },
         Template { name: "start.sh", source: include_str!("../../../config_templates/h2/start.sh.j2") },
     ],
     system_user: "fluxdb",
@@ -71,7 +72,6 @@ static FACTS: Facts = Facts {
     single_account: false,
     extra_caps: &[],
     caveats: &[
-        "A server that is killed may lose the commits of its last half second: H2 writes them with a delay.",
         "One database for each instance: H2 keeps its users inside a database.",
         "H2 runs in its PostgreSQL mode with lower-case names, since its PostgreSQL protocol asks for both: no BLOB, TINYINT, DATETIME, IDENTITY or AUTO_INCREMENT (use bytea, smallint, timestamp, bigserial).",
         "The roles read and readwrite count for the schema public; readwrite may also make and drop tables in every schema.",

@@ -14,7 +14,8 @@ use crate::{Answer, Call, Cx, Kind, Setting, Settings};
 static CATALOGUE: &[Setting] = &[
     Setting::int("server.memory.pagecache.size", 16, 1_048_576, "MiB", "", Restart, "Memory for pages of the store"),
     Setting::int("dbms.memory.transaction.total.max", 16, 1_048_576, "MiB", "", Restart, "Memory of all transactions together"),
-    Setting::int("db.memory.transaction.max", 0, 1_048_576, "MiB", "0", Restart, "Memory of one transaction; 0 = no limit"),
+    Setting::int("db.memory.transaction.max", 0, 1_048_576, "MiB", "0", Restart, "Memory of one transaction; 0 = no limit")
+        .least(16),
     Setting::int("db.transaction.timeout", 0, 86_400, "s", "0", Restart, "Ends transactions that run longer; 0 = never"),
     Setting::int("db.lock.acquisition.timeout", 0, 86_400, "s", "0", Restart, "How long to wait for a lock; 0 = for ever"),
     Setting::int("db.transaction.concurrent.maximum", 0, 100_000, "", "1000", Restart, "Transactions at once; 0 = no limit"),

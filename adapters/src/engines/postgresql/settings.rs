@@ -22,7 +22,8 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("shared_buffers", 16, 1_048_576, "MiB", "", Restart, "Memory for the shared page cache"),
     Setting::int("work_mem", 64, 16_777_216, "KiB", "", Dynamic, "Memory for each sort or hash before it goes to disk"),
     Setting::int("maintenance_work_mem", 1, 65_536, "MiB", "", Dynamic, "Memory for VACUUM, CREATE INDEX and the like"),
-    Setting::int("autovacuum_work_mem", -1, 65_536, "MiB", "-1", Dynamic, "Memory for each autovacuum worker; -1 = maintenance_work_mem"),
+    Setting::int("autovacuum_work_mem", -1, 65_536, "MiB", "-1", Dynamic, "Memory for each autovacuum worker; -1 = maintenance_work_mem")
+        .least(1),
     Setting::int("temp_buffers", 1, 16_384, "MiB", "8", Dynamic, "Memory for temporary tables of a session"),
     Setting::float("hash_mem_multiplier", 1.0, 1000.0, "2", Dynamic, "How many times work_mem a hash may use"),
     Setting::int("effective_cache_size", 1, 1_048_576, "MiB", "", Dynamic, "What the planner takes for the system's cache"),
