@@ -19,3 +19,5 @@ export project
 . "$project/scripts/lib/images.sh"
 # shellcheck source=daemon.sh
 . "$project/scripts/lib/daemon.sh"
+# shellcheck source=machine.sh
+. "$project/scripts/lib/machine.sh"

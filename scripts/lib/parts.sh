@@ -53,6 +53,7 @@ run_part() {
     unit) run_cargo test --workspace --locked --lib --bins ;;
     rust) run_cargo test --workspace --locked --no-fail-fast ;;
     properties) part_properties ;;
+    machine) part_machine ;;
     images) part_images ;;
     conformance) part_conformance ;;
     up) part_up ;;
@@ -117,6 +118,14 @@ part_images() {
   as_user fluxdb timeout 1200 bash "$recipes/test.sh" "${images[@]}" < /dev/null 2>&1 | tee "$logs/images" || code=${PIPESTATUS[0]}
   rm -rf "$recipes"
   count_line "$logs/images" "$code"
+}
+
+# Rootless Podman on cgroup v2, on a machine of its own. One after another: each boots one.
+part_machine() {
+  # shellcheck disable=SC2046 # one word a package
+  install_packages $(machine_packages)
+  own_check 'the machine is made' ensure_machine
+  run_cargo test --locked --no-fail-fast --package fluxdb --test machine -- --test-threads 1
 }
 
 # Every promise of fluxdb on a real server of each engine that the tests run.

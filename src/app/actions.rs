@@ -75,7 +75,12 @@ pub fn state(entry: &Entry) -> State {
 pub fn health(entry: &Entry) -> Health {
     match (entry.record.desired, &entry.observed) {
         (Desired::Running, Observed::Present { running: true, ready: true, .. }) => Health::Up,
-        (Desired::Running, Observed::Absent | Observed::Present { .. }) if entry.operation.is_none() => Health::Down,
+        (Desired::Running, Observed::Absent | Observed::Present { running: false, .. })
+            if entry.operation.is_none() =>
+        {
+            Health::Down
+        }
+        // What runs and was not asked yet may be up or down.
         (Desired::Running | Desired::Stopped | Desired::Deleted, _) => Health::Unknown,
     }
 }

@@ -227,9 +227,9 @@ impl Rig {
         core.shutdown.cancel();
         core.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(20), core.tasks.wait()).await;
-        // Its socket is in the directory: whoever keeps it running would start it again otherwise.
-        let _ = std::fs::remove_dir_all(&self.dir);
+        // It is found by its socket, which is in the directory.
         self.runtime.end_service().await;
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 

@@ -98,7 +98,7 @@ impl HostClass {
             "Rootless Podman uses the cgroupfs manager, under which limits have no effect. Run it inside a systemd user session (loginctl enable-linger) with cgroup_manager = \"systemd\".".into()
         } else {
             format!(
-                "The controllers {} are not delegated to this user. Add a drop-in for user@.service with Delegate=cpu cpuset io memory pids, then log in again.",
+                "Not delegated to this user: {}. Add a drop-in for user@.service with Delegate=cpu cpuset io memory pids, then log in again.",
                 missing_controllers(host).join(", ")
             )
         })

@@ -107,7 +107,9 @@ fn socket(facts: &Facts, config: &Config) -> Requirement {
 
 fn rootless(facts: &Facts) -> Requirement {
     if is_rootless(facts) {
-        return met("rootless", false, format!("Podman runs as the ordinary user {}", facts.user));
+        let who =
+            if is_local(facts) { format!("the ordinary user {}", facts.user) } else { "an ordinary user there".into() };
+        return met("rootless", false, format!("Podman runs as {who}"));
     }
     missing(
         "rootless",

@@ -70,6 +70,32 @@ fn v1(cgroup: &Path, membership: &str, memory_path: &str) -> HostLimits {
     }
 }
 
+/// Prints the limits as a container on cgroup v2 sees them itself: the only way to those of another machine.
+pub(super) const PRINT_INSIDE: &str = "cd /sys/fs/cgroup && for f in memory.max memory.swap.max memory.low cpu.max cpu.weight pids.max; do \
+     if [ -r $f ]; then echo $f $(cat $f); fi; done";
+
+/// The limits from what [`PRINT_INSIDE`] printed.
+pub(super) fn inside(printed: &str, detail: &ContainerDetail) -> Attested {
+    let text = |file: &str| printed.lines().find_map(|l| l.strip_prefix(file)?.strip_prefix(' ')).map(str::trim);
+    let number = |file: &str| text(file).and_then(|t| t.parse::<u64>().ok());
+    // Older runtimes limit the group above, which cannot be seen from inside.
+    let Some(memory) = number("memory.max") else {
+        return Attested::Unreadable(
+            "Podman runs on another machine, and its containers do not see their limits.".into(),
+        );
+    };
+    Attested::Read(HostLimits {
+        memory_bytes: Some(memory),
+        memory_swap_bytes: number("memory.swap.max").map(|swap| memory + swap),
+        swappiness: None,
+        memory_reservation_bytes: number("memory.low").filter(|v| *v > 0),
+        cpu_quota_us: text("cpu.max").and_then(cpu_max),
+        cpu_shares: number("cpu.weight").map(|w| shares(w, detail.limits.cpu_shares)),
+        pids: number("pids.max"),
+        oom_score_adj: None,
+    })
+}
+
 fn v2(cgroup: &Path, path: &str, detail: &ContainerDetail) -> Option<HostLimits> {
     // crun puts the processes into a child of the group that bears the limits; both hold the container's id in their path.
     let leaf = cgroup.join(path.trim_start_matches('/'));
@@ -229,6 +255,24 @@ mod tests {
         let mut stopped = running("abc", None);
         stopped.summary.pid = 0;
         assert!(matches!(look(&root, &stopped), Attested::Unreadable(_)));
+    }
+
+    #[test]
+    fn what_a_container_of_another_machine_prints_is_read() {
+        let printed =
+            "memory.max 2048\nmemory.swap.max 0\nmemory.low 1024\ncpu.max 100000 50000\ncpu.weight 39\npids.max max\n";
+        let limits = HostLimits {
+            memory_bytes: Some(2048),
+            memory_swap_bytes: Some(2048),
+            memory_reservation_bytes: Some(1024),
+            cpu_quota_us: Some(200_000),
+            cpu_shares: Some(1024),
+            ..HostLimits::default()
+        };
+        assert_eq!(inside(printed, &running("abc", Some(1024))), Attested::Read(limits));
+        let unseen = printed.replace("memory.max 2048", "memory.max max");
+        assert!(matches!(inside(&unseen, &running("abc", None)), Attested::Unreadable(_)));
+        assert!(matches!(inside("", &running("abc", None)), Attested::Unreadable(_)));
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl PodmanRuntime {
         if !self.ok(self.raw.exists("volume", &format!("/volumes/{}/exists", escape(&spec.volume))).await)? {
             return Err(errors::volume_missing(&spec.volume));
         }
-        let hard = *self.hard_limits.get_or_init(|| HardLimits::of_service(&self.raw.address)).await;
+        let local = self.place().await?.local;
+        let hard = *self.hard_limits.get_or_init(|| HardLimits::of_service(&self.raw.address, local)).await;
         let body = Body::Json(create::body(spec, hard));
         let found = match self.raw.post("create", "/containers/create", body).await {
             Ok(_) => false,

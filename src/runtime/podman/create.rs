@@ -24,12 +24,13 @@ const CAP_SYS_RESOURCE: u32 = 24;
 const MOST_NPROC: u64 = 1_048_576;
 
 impl HardLimits {
-    /// Where the service is not on this machine.
-    const UNKNOWN: Self = Self { nofile: u64::MAX, nproc: MOST_NPROC, lower_oom_score: true };
-
-    /// Those of the process that listens on the socket, which runtimes inherit; of this process where that is hidden.
-    pub(super) async fn of_service(address: &Address) -> Self {
-        let Address::Unix(socket) = address else { return Self::UNKNOWN };
+    /// Of a service on this machine: those of the process that listens on the socket, which runtimes inherit; of this
+    /// process where that is hidden. `None` on another machine, where whoever forwards the socket would be asked instead.
+    pub(super) async fn of_service(address: &Address, local: bool) -> Option<Self> {
+        let Address::Unix(socket) = address else { return None };
+        if !local {
+            return None;
+        }
         let pid = match super::raw::connect_unix(socket).await {
             Ok(stream) => stream.peer_cred().ok().and_then(|c| c.pid()),
             Err(_) => None,
@@ -41,14 +42,14 @@ impl HardLimits {
         let text = read("limits");
         // Podman lowers its own limit to this when it starts, and a socket-activated one has not started yet.
         let pid_max = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|t| t.trim().parse().ok());
-        Self {
+        Some(Self {
             nofile: hard_limit(&text, "Max open files").unwrap_or(u64::MAX),
             nproc: hard_limit(&text, "Max processes")
                 .unwrap_or(u64::MAX)
                 .min(pid_max.unwrap_or(u64::MAX))
                 .min(MOST_NPROC),
             lower_oom_score: has_capability(&read("status"), CAP_SYS_RESOURCE),
-        }
+        })
     }
 }
 
@@ -66,7 +67,7 @@ fn has_capability(status: &str, number: u32) -> bool {
 
 /// The body of `POST /containers/create`. Keys that Podman does not know it drops without a word, so what comes of this
 /// is read back and compared ([`crate::domain::verify`]).
-pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
+pub(super) fn body(spec: &ContainerSpec, hard: Option<HardLimits>) -> Value {
     let (uid, gid) = ids(&spec.user);
     let tmpfs = spec.tmpfs.iter().map(|t| {
         let mut options = vec![format!("size={}m", t.size_mib), format!("mode={}", t.mode)];
@@ -83,7 +84,6 @@ pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
     let ports = spec.ports.iter().map(|p| {
         json!({"host_ip": p.host_ip, "host_port": p.host_port, "container_port": p.container_port, "protocol": "tcp"})
     });
-    let nofile = spec.nofile.min(hard.nofile);
     let mut body = json!({
         "name": spec.name,
         "image": spec.image,
@@ -103,11 +103,6 @@ pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
         // Volumes that the image declares elsewhere would be made, nameless, and left over.
         "image_volume_mode": "ignore",
         "shm_size": spec.shm_bytes,
-        // nproc has to be given with any other, or Podman asks for more than it may have.
-        "r_limits": [
-            {"type": "nofile", "soft": nofile, "hard": nofile},
-            {"type": "nproc", "soft": hard.nproc, "hard": hard.nproc},
-        ],
         "log_configuration": {"driver": "k8s-file", "size": spec.log_size_bytes},
         "stop_signal": spec.stop_signal,
         "stop_timeout": spec.stop_grace_secs,
@@ -118,10 +113,22 @@ pub(super) fn body(spec: &ContainerSpec, hard: HardLimits) -> Value {
         if let Some(entrypoint) = &spec.entrypoint {
             map.insert("entrypoint".into(), json!(entrypoint));
         }
+        // Where it is not known what may be asked for, Podman gives as much as it may have itself.
+        if let Some(hard) = hard {
+            let nofile = spec.nofile.min(hard.nofile);
+            // nproc has to be given with any other, or Podman asks for more than it may have.
+            let limits = json!([
+                {"type": "nofile", "soft": nofile, "hard": nofile},
+                {"type": "nproc", "soft": hard.nproc, "hard": hard.nproc},
+            ]);
+            map.insert("r_limits".into(), limits);
+        }
         if !spec.extra_caps.is_empty() {
             map.insert("cap_add".into(), json!(spec.extra_caps));
         }
-        if let Some(score) = spec.limits.oom_score_adj.filter(|score| *score >= 0 || hard.lower_oom_score) {
+        if let Some(score) =
+            spec.limits.oom_score_adj.filter(|score| *score >= 0 || hard.is_none_or(|h| h.lower_oom_score))
+        {
             map.insert("oom_score_adj".into(), json!(score));
         }
         if let Some(limits) = resources(&spec.limits) {

@@ -63,7 +63,7 @@ pub struct PodmanRuntime {
     /// Volumes from which others were seeded: beside them the next copy may be in the making.
     templates: Mutex<BTreeSet<String>>,
     place: OnceCell<Place>,
-    hard_limits: OnceCell<HardLimits>,
+    hard_limits: OnceCell<Option<HardLimits>>,
 }
 
 impl PodmanRuntime {
@@ -252,7 +252,18 @@ impl ContainerRuntime for PodmanRuntime {
     }
 
     async fn attest(&self, detail: &ContainerDetail) -> Result<Attested> {
-        Ok(attest::attest(detail, Path::new("/proc"), Path::new("/sys/fs/cgroup")))
+        if self.place().await?.local {
+            return Ok(attest::attest(detail, Path::new("/proc"), Path::new("/sys/fs/cgroup")));
+        }
+        let print = fluxdb_adapters::Exec {
+            argv: ["sh", "-c", attest::PRINT_INSIDE].map(Into::into).into(),
+            env: Vec::new(),
+            login: false,
+            stdin: fluxdb_adapters::Secret::new(""),
+            refused_when: "",
+        };
+        let said = self.execute(&detail.summary.name, &print, self.limit()).await?;
+        Ok(attest::inside(&said.stdout, detail))
     }
 
     fn events(&self) -> BoxStream<'static, RuntimeEvent> {

@@ -1,0 +1,11 @@
+//! Rootless Podman on cgroup v2, where most users have it: a Debian machine with systemd under qemu. `scripts/test
+//! machine` makes it and runs these, one after another; a plain `cargo test` leaves them out.
+
+mod delegated;
+mod forwarded;
+mod guest;
+mod plain;
+
+/// Made by images/build.sh; `scripts/test` does it.
+const POSTGRESQL: &str = "localhost/fluxdb/postgresql:17";
+const VALKEY: &str = "localhost/fluxdb/valkey:8.1";

@@ -1,0 +1,34 @@
+//! cpu is not delegated: the instance runs all the same, and what is not enforced is said with the way to change it.
+
+use crate::VALKEY;
+use crate::guest::Guest;
+
+const USER: &str = "plain";
+
+#[test]
+fn limits_that_cannot_be_enforced_are_said_with_the_fix() {
+    let guest = Guest::boot(&[VALKEY]);
+    guest.serve(USER, &[VALKEY]);
+    guest.fluxdb(USER, "create demo --engine valkey --sku B1s");
+    let instance = guest.json(USER, "show demo");
+    assert_eq!((&instance["state"], &instance["health"]), (&"RUNNING".into(), &"UP".into()), "{instance:#}");
+    let limits = &instance["limits"];
+    assert_eq!(limits["enforced"], false, "{instance:#}");
+    let reason = limits["reason"].as_str().unwrap();
+    assert!(reason.contains("cpu") && reason.contains("Delegate="), "{reason}");
+    assert_eq!(instance["badges"], serde_json::json!(["LIMITS_NOT_ENFORCED"]));
+    let doctor = guest.fluxdb(USER, "doctor");
+    assert!(doctor.contains("limits are not enforced: cpu") && doctor.contains("Delegate="), "{doctor}");
+
+    // The fix that was named is one: after it and a new login, limits count.
+    guest.run(
+        "root",
+        "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > /etc/systemd/system/user@1001.service.d/delegate.conf\n\
+         systemctl daemon-reload && systemctl restart user@1001.service",
+    );
+    guest.serve(USER, &[]);
+    guest.fluxdb(USER, "restart demo");
+    let instance = guest.json(USER, "show demo");
+    assert_eq!(instance["limits"]["enforced"], true, "{instance:#}");
+    assert_eq!(instance["badges"], serde_json::json!([]));
+}
