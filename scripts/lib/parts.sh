@@ -120,12 +120,12 @@ part_images() {
   count_line "$logs/images" "$code"
 }
 
-# Rootless Podman on cgroup v2, on a machine of its own. One after another: each boots one.
+# Rootless Podman on cgroup v2, on machines of their own. Not more than two at a time: each has two processors and 3 GiB.
 part_machine() {
   # shellcheck disable=SC2046 # one word a package
   install_packages $(machine_packages)
   own_check 'the machine is made' ensure_machine
-  run_cargo test --locked --no-fail-fast --package fluxdb --test machine -- --test-threads 1
+  run_cargo test --locked --no-fail-fast --package fluxdb --test machine -- --test-threads 2
 }
 
 # Every promise of fluxdb on a real server of each engine that the tests run.

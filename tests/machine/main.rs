@@ -1,5 +1,5 @@
 //! Rootless Podman on cgroup v2, where most users have it: a Debian machine with systemd under qemu. `scripts/test
-//! machine` makes it and runs these, one after another; a plain `cargo test` leaves them out.
+//! machine` makes it and runs these; a plain `cargo test` leaves them out.
 
 mod delegated;
 mod forwarded;
