@@ -99,9 +99,11 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Health {
-    /// An authenticated query was answered since it was started.
+    /// An authenticated query was answered: after the start, and at every health check since.
     Up,
-    /// It does not run, though it should, or does not answer.
+    /// The last health checks, one or two, were not answered.
+    Degraded,
+    /// It does not run, though it should, or three health checks in a row were not answered.
     Down,
     /// Not known (just started, Podman away, or it should not run).
     Unknown,
@@ -136,6 +138,9 @@ pub struct Instance {
     pub state: State,
     /// Whether it answers.
     pub health: Health,
+    /// Why the last health check was not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_reason: Option<String>,
     /// Extra marks, such as `END_OF_LIFE` or `LIMITS_NOT_ENFORCED`.
     pub badges: Vec<String>,
     /// Each action, and why it is not possible now.

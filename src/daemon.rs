@@ -20,7 +20,7 @@ use crate::store::{Store, instances, meta, operations};
 use crate::vault::Vault;
 use crate::wire::Wire;
 use crate::wire::live::LiveWire;
-use crate::workers::{housekeeping, reconcile};
+use crate::workers::{health, housekeeping, reconcile};
 
 /// Name of the state file in the data directory.
 pub const STATE_FILE: &str = "fluxdb.sqlite";
@@ -137,6 +137,7 @@ pub fn start_workers(app: &Arc<App>) {
             () = recover(&starting) => {
                 let core = &starting.core;
                 core.tasks.spawn(reconcile::run(starting.clone()));
+                core.tasks.spawn(health::run(starting.clone()));
                 core.tasks.spawn(housekeeping::run(starting.clone()));
             }
         }

@@ -61,6 +61,8 @@ impl Daemon {
             store.write(move |tx| records.iter().try_for_each(|r| instances::insert(tx, r))).await.unwrap();
         }
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let roomy = "[admission]\nmemory_overcommit = 100.0\ncpu_overcommit = 100.0\n";
+        std::fs::write(dir.path().join("config.toml"), roomy).unwrap();
         let log = std::fs::File::create(dir.path().join("daemon.log")).unwrap();
         // A service of our own, so that it ends with the benchmark.
         let url = format!("unix://{}", dir.path().join("podman.sock").display());
@@ -93,12 +95,30 @@ impl Daemon {
         std::fs::read_to_string(self.dir.path().join("daemon.log")).unwrap_or_default()
     }
 
+    /// CPU that the daemon has taken, milliseconds.
+    pub fn cpu_ms(&self) -> u64 {
+        cpu_ms(self.child.id())
+    }
+
+    /// CPU that its Podman service has taken.
+    pub fn service_cpu_ms(&self) -> u64 {
+        cpu_ms(self.service.id())
+    }
+
     /// Resident memory in KiB.
     pub fn rss_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
+}
+
+/// User and system time of a process and of its children that ended.
+fn cpu_ms(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // After the name, which may hold anything but a closing parenthesis.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11..15].iter().map(|n| n.parse::<u64>().unwrap()).sum::<u64>() * 10
 }
 
 impl Drop for Daemon {

@@ -1,6 +1,6 @@
 //! Speed and memory of the foundation, as ratios and numbers measured side by side in one run.
 //!
-//! `cargo bench --bench foundation -- [create] [reads] [reconcile] [memory] [--rounds N] [--engines a,b]`
+//! `cargo bench --bench foundation -- [create] [reads] [reconcile] [memory] [watch] [rounds] [--rounds N] [--engines a,b]`
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod create;
@@ -10,6 +10,7 @@ mod memory;
 mod reads;
 mod reconcile;
 mod stats;
+mod watch;
 
 fn main() {
     let mut parts = Vec::new();
@@ -21,12 +22,12 @@ fn main() {
             "--bench" => {} // cargo adds it
             "--rounds" => rounds = arguments.next().and_then(|n| n.parse().ok()).expect("--rounds N"),
             "--engines" => engines = arguments.next().expect("--engines a,b").split(',').map(Into::into).collect(),
-            part @ ("create" | "reads" | "reconcile" | "memory") => parts.push(part.to_owned()),
+            part @ ("create" | "reads" | "reconcile" | "memory" | "watch" | "rounds") => parts.push(part.to_owned()),
             other => panic!("unknown argument {other}; see the first lines of benches/foundation/main.rs"),
         }
     }
     if parts.is_empty() {
-        parts = ["reconcile", "reads", "memory", "create"].map(Into::into).into();
+        parts = ["reconcile", "reads", "memory", "create", "rounds", "watch"].map(Into::into).into();
     }
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for part in parts {
@@ -35,6 +36,8 @@ fn main() {
             "create" => threads.block_on(create::run(rounds, &engines)),
             "reads" => threads.block_on(reads::run()),
             "reconcile" => threads.block_on(reconcile::run()),
+            "watch" => threads.block_on(watch::run()),
+            "rounds" => threads.block_on(watch::rounds(&engines)),
             _ => threads.block_on(memory::run()),
         }
     }

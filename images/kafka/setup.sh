@@ -38,14 +38,17 @@ program kafka-broker-api-versions Xmx256M org.apache.kafka.tools.BrokerApiVersio
 program kafka-metadata-quorum Xmx256M org.apache.kafka.tools.MetadataQuorumCommand kafka.admin.MetadataQuorumCommand
 program kafka-log-dirs Xmx256M org.apache.kafka.tools.LogDirsCommand kafka.admin.LogDirsCommand
 program kafka-get-offsets Xmx256M org.apache.kafka.tools.GetOffsetShell kafka.tools.GetOffsetShell
-for zookeeper in /opt/kafka/libs/zookeeper-[0-9]*.jar; do
-  [ ! -e "$zookeeper" ] || {
-    # shellcheck disable=SC2016 # meant literally
-    printf '#!/bin/sh\nexport KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx128M}"\nexec /opt/kafka/bin/kafka-run-class.sh %s "$@"\n' \
-      org.apache.zookeeper.server.quorum.QuorumPeerMain > /opt/kafka/bin/zookeeper-server-start.sh
-    chmod 0755 /opt/kafka/bin/zookeeper-server-start.sh
-  }
-done
+# zookeeper PROGRAM CLASS: as above, for a version that still has ZooKeeper.
+zookeeper() {
+  # shellcheck disable=SC2016 # meant literally
+  printf '#!/bin/sh\nexport KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx128M}"\nexec /opt/kafka/bin/kafka-run-class.sh %s "$@"\n' \
+    "$2" > "/opt/kafka/bin/$1.sh"
+  chmod 0755 "/opt/kafka/bin/$1.sh"
+}
+if ls /opt/kafka/libs/zookeeper-[0-9]*.jar > /dev/null 2>&1; then
+  zookeeper zookeeper-server-start org.apache.zookeeper.server.quorum.QuorumPeerMain
+  zookeeper zookeeper-shell 'org.apache.zookeeper.ZooKeeperMain -server'
+fi
 
 cat > /opt/kafka/config/log4j2.properties << 'END'
 status = error

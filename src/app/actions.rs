@@ -4,7 +4,7 @@ use crate::api::{AllowedAction, Health, State};
 use crate::domain::instance::{Desired, Observed};
 use crate::domain::operation::OperationKind;
 use crate::domain::{Error, Result};
-use crate::ops::registry::Entry;
+use crate::ops::registry::{DOWN_AFTER, Entry};
 
 /// What a user can do with an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,11 @@ pub fn state(entry: &Entry) -> State {
 /// Whether the server answers.
 pub fn health(entry: &Entry) -> Health {
     match (entry.record.desired, &entry.observed) {
-        (Desired::Running, Observed::Present { running: true, ready: true, .. }) => Health::Up,
+        (Desired::Running, Observed::Present { running: true, ready: true, .. }) => match entry.missed {
+            0 => Health::Up,
+            1..DOWN_AFTER => Health::Degraded,
+            DOWN_AFTER.. => Health::Down,
+        },
         (Desired::Running, Observed::Absent | Observed::Present { running: false, .. })
             if entry.operation.is_none() =>
         {

@@ -61,6 +61,10 @@ impl App {
             desired: record.desired,
             state: actions::state(entry),
             health: actions::health(entry),
+            health_reason: entry
+                .complaint
+                .clone()
+                .filter(|_| matches!(entry.observed, Observed::Present { ready: true, .. })),
             badges,
             allowed_actions: actions::allowed(entry),
             capabilities: engine.map(capabilities).unwrap_or_default(),

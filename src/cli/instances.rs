@@ -78,7 +78,7 @@ pub fn show(session: &Session, args: &NameArg) -> Result {
         ("Project", i.project),
         ("Region", i.region),
         ("State", i.state.as_str().to_owned()),
-        ("Health", word(&i.health)),
+        ("Health", [word(&i.health), i.health_reason.unwrap_or_default()].join(" ").trim().to_owned()),
         ("Wanted", word(&i.desired)),
         ("Badges", i.badges.join(" ")),
         ("Last error", i.last_error.map(|e| format!("{} ({})", e.detail, e.code)).unwrap_or_default()),

@@ -234,11 +234,13 @@ impl Default for OperationConfig {
 pub struct WorkerConfig {
     /// Seconds between looks at every container; events come at once anyway.
     pub reconcile_period_secs: u64,
+    /// Seconds between questions to every server whether it answers.
+    pub health_period_secs: u64,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { reconcile_period_secs: 15 }
+        Self { reconcile_period_secs: 15, health_period_secs: 10 }
     }
 }
 

@@ -59,11 +59,26 @@ pub async fn ensure(op: &Op, id: InstanceId) -> Result<Arc<InstanceRecord>> {
         return Ok(record);
     }
     let (reference, image) = obtain(op, facts, version).await?;
+    fits(core, &reference, &image)?;
     core.change_record(id, move |r| {
         r.image_reference = reference;
         r.image_digest = image.id;
     })
     .await
+}
+
+/// An image for other processors would be started, and end without a word that helps.
+fn fits(core: &Core, reference: &str, image: &ImageSummary) -> Result<()> {
+    let here = core.host().map(|h| h.arch.clone()).unwrap_or_default();
+    match &image.arch {
+        Some(arch) if !here.is_empty() && *arch != here => Err(Error::conflict(
+            "image_wrong_architecture",
+            format!(
+                "The image {reference} is for {arch}, and this host is {here}. Remove it (podman rmi {reference}) and get one for {here}: `fluxdb images pull` or `fluxdb images build`."
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Present, else pulled, else built.

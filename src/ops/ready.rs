@@ -73,6 +73,8 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
     core.registry.update(record.id, |e| {
         e.limits = limits;
         e.answered = run;
+        e.missed = 0;
+        e.complaint = None;
     });
     Ok(format!("answered after {} ms, {badge}", took.as_millis()))
 }

@@ -14,6 +14,9 @@ use crate::domain::instance::{InstanceRecord, Observed};
 use crate::domain::operation::OperationKind;
 use crate::domain::{InstanceId, OperationId};
 
+/// Health checks in a row without an answer after which a server counts as down. One alone may be a moment of load.
+pub const DOWN_AFTER: u32 = 3;
+
 /// One instance in memory.
 #[derive(Debug)]
 pub struct Entry {
@@ -23,6 +26,10 @@ pub struct Entry {
     pub observed: Observed,
     /// The run of its container in which an authenticated query was last answered.
     pub answered: Option<ContainerRun>,
+    /// Health checks in a row that were not answered since.
+    pub missed: u32,
+    /// Why the last of them was not.
+    pub complaint: Option<String>,
     /// As last attested.
     pub limits: Limits,
     /// The open operation.
@@ -38,6 +45,8 @@ impl Entry {
             record,
             observed: Observed::Unknown,
             answered: None,
+            missed: 0,
+            complaint: None,
             limits: Limits::default(),
             operation: None,
             json: Mutex::new(None),

@@ -39,6 +39,23 @@ impl Core {
         Ok(answers)
     }
 
+    /// The same over a connection that is kept for the next time, where there is one.
+    ///
+    /// # Errors
+    /// As [`crate::wire::Wire::poll`].
+    pub async fn poll(
+        &self,
+        record: &InstanceRecord,
+        account: &Account,
+        calls: &[Call],
+        limit: Duration,
+    ) -> Result<Vec<Answer>> {
+        if calls.iter().any(|c| matches!(c.request, Request::Exec(_))) {
+            return self.talk(record, account, None, calls, limit).await;
+        }
+        self.wire.poll(&self.target(record, account, None)?, calls, limit).await
+    }
+
     async fn exec(
         &self,
         record: &InstanceRecord,

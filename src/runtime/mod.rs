@@ -29,6 +29,8 @@ pub struct ImageSummary {
     pub size_bytes: u64,
     /// When it was made.
     pub created_at: Option<jiff::Timestamp>,
+    /// Processors that it is for, `amd64`; listings do not say.
+    pub arch: Option<String>,
 }
 
 /// How far a pull or build is.

@@ -1,15 +1,17 @@
 //! MySQL's own protocol, also MariaDB's.
 
 use async_trait::async_trait;
-use fluxdb_adapters::{Answer, Call, Request, Secret};
+use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, OptsBuilder, Params, Row, Value};
 
 use super::Target;
 use super::fault::Fault;
 use super::session::Session;
+use super::veil::veil_refusal;
 
 pub(super) struct Mysql {
+    account: Account,
     connection: Conn,
 }
 
@@ -27,7 +29,7 @@ impl Mysql {
             .wait_timeout(Some(60))
             .stmt_cache_size(0);
         let connection = Conn::new(options).await.map_err(|e| classify(&e))?;
-        Ok(Self { connection })
+        Ok(Self { account: to.account.clone(), connection })
     }
 }
 
@@ -45,7 +47,7 @@ impl Session for Mysql {
             let values = params.iter().map(|p: &Secret| Value::from(p.expose())).collect();
             self.connection.exec(text.expose(), Params::Positional(values)).await
         }
-        .map_err(|e| classify(&e))?;
+        .map_err(|e| veil_refusal(classify(&e), &self.account, text, params))?;
         Ok(Answer::Rows(rows.into_iter().map(|row| row.unwrap().into_iter().map(shown).collect()).collect()))
     }
 

@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use super::Target;
 use super::fault::Fault;
 use super::session::Session;
+use super::veil::veil_refusal;
 
 /// Where to connect when no database is named; every cluster has it.
 const MAINTENANCE_DATABASE: &str = "postgres";
@@ -90,7 +91,8 @@ impl Session for Postgres {
         let Request::Sql { text, params } = &call.request else { return Err(Fault::WrongProtocol) };
         let database = call.database.clone().unwrap_or_else(|| self.database.clone());
         let client = self.client(&database).await?;
-        if params.is_empty() { simple(client, text).await } else { bound(client, text, params).await }
+        let answer = if params.is_empty() { simple(client, text).await } else { bound(client, text, params).await };
+        answer.map_err(|fault| veil_refusal(fault, &self.account, text, params))
     }
 }
 

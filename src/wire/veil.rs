@@ -1,7 +1,9 @@
 //! Servers that repeat what they were sent: their words without the passwords, and short.
 
-use fluxdb_adapters::Account;
+use fluxdb_adapters::{Account, Secret};
 use serde_json::Value;
+
+use super::fault::Fault;
 
 /// People read these words; whole stack traces come otherwise.
 const LONGEST: usize = 300;
@@ -25,6 +27,21 @@ pub(super) fn veil(words: &str, account: &Account, sent: &str) -> String {
         shown = shown.replace(&secret, "***").replace(escaped.trim_matches('"'), "***");
     }
     cut(shown.trim())
+}
+
+/// The same for a refused statement with its values, of which any may be the password that it sets.
+pub(super) fn veil_refusal(fault: Fault, account: &Account, text: &Secret, values: &[Secret]) -> Fault {
+    let Fault::Refused(code, words) = fault else { return fault };
+    let mut shown = veil(&words, account, text.expose());
+    if announces(text.expose()) {
+        let mut values: Vec<&str> =
+            values.iter().map(Secret::expose).filter(|v| v.chars().count() >= SHORTEST).collect();
+        values.sort_by_key(|v| std::cmp::Reverse(v.len()));
+        for value in values {
+            shown = shown.replace(value, "***");
+        }
+    }
+    Fault::Refused(code, shown)
 }
 
 /// The first 300 characters.
@@ -77,8 +94,6 @@ fn literals(text: &str, secrets: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use fluxdb_adapters::Secret;
-
     use super::*;
 
     fn shown(words: &str, sent: &str) -> String {
@@ -100,6 +115,23 @@ mod tests {
         assert_eq!(shown("near 'user-Pa55'", form), "near '***'");
         let nested = r#"{"statements":[{"statement":"CREATE USER a SET PASSWORD 'user-Pa55'"}]}"#;
         assert_eq!(shown("at 'user-Pa55'", nested), "at '***'");
+    }
+
+    #[test]
+    fn a_statement_that_is_refused_keeps_its_passwords() {
+        let account = Account { username: "admin".into(), password: Secret::new("sys-Pa55") };
+        let refused = |words: &str, text: &str, values: &[&str]| {
+            let values: Vec<Secret> = values.iter().map(|v| Secret::new(*v)).collect();
+            match veil_refusal(Fault::Refused("42601".into(), words.into()), &account, &Secret::new(text), &values) {
+                Fault::Refused(code, words) => format!("{code} {words}"),
+                other => format!("{other:?}"),
+            }
+        };
+        let create = "CREATE ROLE alice LOGIN PASSWORD 'user-Pa55'";
+        assert_eq!(refused("syntax error at or near 'user-Pa55'", create, &[]), "42601 syntax error at or near '***'");
+        let bound = "SELECT set_password($1, $2)";
+        assert_eq!(refused("no alice with user-Pa55", bound, &["alice", "user-Pa55"]), "42601 no *** with ***");
+        assert_eq!(refused("no row alice", "SELECT $1", &["alice"]), "42601 no row alice");
     }
 
     #[test]

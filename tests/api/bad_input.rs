@@ -379,3 +379,20 @@ async fn an_image_that_cannot_be_is_refused() {
     }
     assert_nothing_made(&app).await;
 }
+
+/// Each engine is refused in a size with less memory than its floor, with both numbers, and nothing is made of it.
+#[tokio::test]
+async fn a_size_below_the_engines_floor_is_refused_with_both_numbers() {
+    let app = TestApp::start().await;
+    let smallest = fluxdb::domain::sku::find("B1ls").unwrap().size.memory_mib;
+    let mut refused = 0;
+    for facts in fluxdb_adapters::all().iter().map(|e| e.facts()).filter(|f| f.floor.memory_mib > smallest) {
+        let body = json!({"name": "small", "engine": facts.id, "sku": "B1ls"});
+        let problem = app.post("/databases").json(&body).send().await.expect(422).to_string();
+        let needs = format!("has {smallest} MiB; {} needs {} MiB", facts.title, facts.floor.memory_mib);
+        assert!(problem.contains("/sku") && problem.contains(&needs), "{}: {problem}", facts.id);
+        refused += 1;
+    }
+    assert!(refused > 3, "{refused} engines need more than {smallest} MiB");
+    assert_nothing_made(&app).await;
+}

@@ -3,9 +3,10 @@
 use fluxdb::api::{Health, Instance, PatchInstance, State};
 use fluxdb::app::App;
 use fluxdb::domain::operation::{OperationKind, OperationState};
-use fluxdb::domain::{Error, InstanceId};
+use fluxdb::domain::{Error, ErrorKind, InstanceId};
 use fluxdb::runtime::RuntimeEvent;
 use fluxdb::runtime::fake::{At, Fault};
+use fluxdb::workers::health;
 
 use crate::world::{Life, World, caller};
 
@@ -55,6 +56,38 @@ fn a_stopped_container_is_started_again() {
     });
     let ops = life.run(|app| async move { app.list_operations(&caller(), Default::default()).await.unwrap() });
     assert_eq!(ops.items[0].kind, OperationKind::Repair, "the repair can be seen");
+    life.kill();
+}
+
+#[test]
+fn a_server_that_stops_answering_is_degraded_then_down_then_up_again() {
+    let (world, life, id) = world_with_one();
+    let round = || life.run(|app| async move { health::once(&app).await });
+    assert_eq!(round(), (1, 0));
+    assert_eq!(view(&life.app, id).health, Health::Up);
+    for (missed, expected) in [Health::Degraded, Health::Degraded, Health::Down, Health::Down].into_iter().enumerate() {
+        world.runtime.forget_calls();
+        let silence = Error::new(ErrorKind::Timeout, "query_timeout", "The server did not answer within 5 s.");
+        world.runtime.inject(At::Name("wire", 1), Fault::FailBefore(silence));
+        assert_eq!(round(), (1, 1));
+        let v = view(&life.app, id);
+        assert_eq!((v.health, v.state), (expected, State::Running), "after {} checks", missed + 1);
+        assert_eq!(v.health_reason.as_deref(), Some("The server did not answer within 5 s."));
+    }
+    assert_eq!(round(), (1, 0));
+    let v = view(&life.app, id);
+    assert_eq!((v.health, v.health_reason), (Health::Up, None));
+
+    // What was found of one run says nothing of the next.
+    world.runtime.forget_calls();
+    world.runtime.inject(At::Name("wire", 1), Fault::FailBefore(Error::unavailable("endpoint_unreachable", "gone")));
+    assert_eq!(round(), (1, 1));
+    let restart =
+        life.run(|app| async move { app.restart_instance(&caller(), id).await.unwrap().operation.unwrap().id });
+    life.until("it was restarted", |app| {
+        let ended = life.run(|app| async move { app.get_operation(&caller(), restart).await.unwrap() });
+        ended.state == OperationState::Succeeded && is_up(app, id)
+    });
     life.kill();
 }
 

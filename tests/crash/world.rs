@@ -40,6 +40,8 @@ impl World {
         config.admission.memory_overcommit = 100.0;
         config.admission.cpu_overcommit = 100.0;
         config.operations.ready_deadline_secs = 5;
+        // Calls are counted; a test asks for a round of health checks when it wants one.
+        config.workers.health_period_secs = 3600;
         Self { runtime, dir, config }
     }
 

@@ -12,4 +12,5 @@ mod lifecycle;
 mod rootless;
 mod secrets;
 mod socket;
+mod trouble;
 mod world;

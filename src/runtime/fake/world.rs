@@ -111,6 +111,7 @@ impl World {
             references: vec![reference.to_owned()],
             size_bytes: 100 << 20,
             created_at: Some(jiff::Timestamp::now()),
+            arch: Some(self.host.arch.clone()),
         };
         self.images.insert(reference.to_owned(), image.clone());
         image

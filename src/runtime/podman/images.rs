@@ -26,6 +26,8 @@ struct ImageDetail {
     size: u64,
     #[serde(default)]
     created: Option<jiff::Timestamp>,
+    #[serde(default)]
+    architecture: String,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +52,7 @@ impl PodmanRuntime {
                 references: image.repo_tags.unwrap_or_default(),
                 size_bytes: image.size,
                 created_at: image.created,
+                arch: Some(image.architecture).filter(|a| !a.is_empty()),
             })),
             Err(fault) if missing(&fault) => Ok(None),
             Err(fault) => Err(self.error(fault)),
@@ -63,6 +66,7 @@ impl PodmanRuntime {
             references: image.repo_tags.or(image.names).unwrap_or_default(),
             size_bytes: image.size,
             created_at: jiff::Timestamp::from_second(image.created).ok(),
+            arch: None,
         };
         // What has no name cannot be asked for.
         Ok(all.into_iter().map(summary).filter(|i| !i.references.is_empty()).collect())

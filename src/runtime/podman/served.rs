@@ -95,6 +95,9 @@ fn stream(pieces: &[&str]) -> Option<Script> {
     Some(std::iter::once(head).chain(pieces.iter().map(|p| (*p).to_owned())).collect())
 }
 
+/// `podman info` of a host that is not this machine.
+const ELSEWHERE: &str = r#"{"host":{"hostname":"elsewhere","kernel":"1","memTotal":1,"security":{"rootless":true}}}"#;
+
 #[tokio::test]
 async fn already_started_and_already_stopped_are_success() {
     let server = serve(|_| Some(vec!["HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n".into()])).await;
@@ -108,6 +111,7 @@ async fn already_started_and_already_stopped_are_success() {
 async fn a_status_that_lies_is_overruled_by_the_words() {
     let server = serve(|line| match line {
         l if l.contains("/exists") => json("204 No Content", ""),
+        l if l.contains("/info") => json("200 OK", ELSEWHERE),
         l if l.starts_with("POST") && l.contains("/create") => {
             json("500 Internal Server Error", r#"{"cause":"image not known","message":"x: image not known"}"#)
         }
@@ -132,6 +136,8 @@ async fn a_status_that_lies_is_overruled_by_the_words() {
     }
     assert_eq!(body["image_volume_mode"], "ignore");
     assert_eq!(body["log_configuration"]["size"], 10);
+    // This host's limits of processes are not those of the machine behind a forwarded socket, which may have lower ones.
+    assert_eq!(body.get("r_limits"), None);
 }
 
 #[tokio::test]
@@ -230,8 +236,7 @@ async fn a_volume_that_is_there_is_fine_and_names_are_escaped() {
 
 #[tokio::test]
 async fn a_remote_podman_copies_and_builds_nothing_and_says_why() {
-    let info = r#"{"host":{"hostname":"elsewhere","kernel":"1","memTotal":1,"security":{"rootless":true}}}"#;
-    let server = serve(move |_| json("200 OK", info)).await;
+    let server = serve(|_| json("200 OK", ELSEWHERE)).await;
     let seeded = server.runtime.seed_volume("a", "b", "postgresql", 1).await.expect("an answer");
     assert!(matches!(seeded, crate::runtime::Seeded::Unsupported(_)), "{seeded:?}");
     let (progress, _lines) = mpsc::channel(4);

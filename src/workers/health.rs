@@ -1,0 +1,91 @@
+//! Asks every server that should run whether it still answers an authenticated query, over a connection that is kept.
+//!
+//! It only says what it finds: a server that is slow under load is not helped by a restart, and a restart is the
+//! operator's to ask for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use tracing::{info, warn};
+
+use crate::app::App;
+use crate::domain::Result;
+use crate::domain::detail::ContainerRun;
+use crate::domain::instance::{Desired, InstanceRecord, Observed};
+use crate::ops::Core;
+use crate::ops::registry::DOWN_AFTER;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Servers that are asked at the same time.
+const AT_A_TIME: usize = 16;
+
+/// Runs until shutdown: every `workers.health_period_secs`.
+pub async fn run(app: Arc<App>) {
+    let core = &app.core;
+    let period = Duration::from_secs(core.config.workers.health_period_secs);
+    loop {
+        // What was started a moment ago has just answered, so the first round can wait.
+        tokio::select! {
+            () = core.shutdown.cancelled() => return,
+            () = tokio::time::sleep(period) => {}
+        }
+        let started = Instant::now();
+        let (asked, silent) = once(&app).await;
+        app.worker_ran("health", started.elapsed(), &Ok(format!("{asked} asked, {silent} without an answer")));
+    }
+}
+
+/// One round over all servers that should answer: how many there were, and how many did not.
+pub async fn once(app: &App) -> (usize, usize) {
+    let core = &app.core;
+    let due: Vec<(Arc<InstanceRecord>, Option<ContainerRun>)> = core.registry.with_all(|entries| {
+        entries
+            .filter(|e| e.operation.is_none() && e.record.desired == Desired::Running)
+            .filter(|e| matches!(e.observed, Observed::Present { running: true, ready: true, .. }))
+            .map(|e| (e.record.clone(), e.answered.clone()))
+            .collect()
+    });
+    let asked = due.len();
+    let mut silent = 0;
+    let mut answers = futures_util::stream::iter(due)
+        .map(|(record, run)| async move { (ask(core, &record).await, record, run) })
+        .buffer_unordered(AT_A_TIME);
+    while let Some((outcome, record, run)) = answers.next().await {
+        silent += usize::from(outcome.is_err());
+        note(core, &record, run, outcome);
+    }
+    (asked, silent)
+}
+
+async fn ask(core: &Core, record: &InstanceRecord) -> Result<()> {
+    let cx = core.cx(record).await?;
+    core.poll(record, &cx.system, &[record.engine()?.ping()], LIMIT).await.map(|_| ())
+}
+
+/// Takes the outcome down, unless the server was restarted or taken over by an operation meanwhile.
+fn note(core: &Core, record: &InstanceRecord, run: Option<ContainerRun>, outcome: Result<()>) {
+    let before = core.registry.with(record.id, |e| (e.missed, e.operation.is_none() && e.answered == run));
+    let Some((before, true)) = before else { return };
+    let (missed, complaint) = match outcome {
+        Ok(()) => (0, None),
+        Err(e) => (before.saturating_add(1), Some(e.public)),
+    };
+    if (missed, before) == (0, 0) {
+        return;
+    }
+    core.registry.update(record.id, |e| {
+        e.missed = missed;
+        e.complaint.clone_from(&complaint);
+    });
+    let complaint = complaint.unwrap_or_default();
+    if missed == DOWN_AFTER {
+        warn!(instance.id = %record.id, "{} does not answer any more: {complaint}", record.name);
+    } else if missed == 0 {
+        info!(instance.id = %record.id, "{} answers again after {before} checks", record.name);
+    }
+    if missed == 0 || missed == 1 || missed == DOWN_AFTER {
+        core.announce_instance(record, "RUNNING", &complaint);
+    }
+}
