@@ -1,6 +1,6 @@
 //! Speed and memory of the foundation, as ratios and numbers measured side by side in one run.
 //!
-//! `cargo bench --bench foundation -- [create] [reads] [reconcile] [memory] [watch] [rounds] [--rounds N] [--engines a,b]`
+//! `cargo bench --bench foundation -- [create] [reads] [reconcile] [memory] [watch] [rounds] [ready] [--rounds N] [--engines a,b]`
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod create;
@@ -8,6 +8,7 @@ mod daemon;
 mod http;
 mod memory;
 mod reads;
+mod ready;
 mod reconcile;
 mod stats;
 mod watch;
@@ -22,7 +23,9 @@ fn main() {
             "--bench" => {} // cargo adds it
             "--rounds" => rounds = arguments.next().and_then(|n| n.parse().ok()).expect("--rounds N"),
             "--engines" => engines = arguments.next().expect("--engines a,b").split(',').map(Into::into).collect(),
-            part @ ("create" | "reads" | "reconcile" | "memory" | "watch" | "rounds") => parts.push(part.to_owned()),
+            part @ ("create" | "reads" | "reconcile" | "memory" | "watch" | "rounds" | "ready") => {
+                parts.push(part.to_owned())
+            }
             other => panic!("unknown argument {other}; see the first lines of benches/foundation/main.rs"),
         }
     }
@@ -36,6 +39,7 @@ fn main() {
             "create" => threads.block_on(create::run(rounds, &engines)),
             "reads" => threads.block_on(reads::run()),
             "reconcile" => threads.block_on(reconcile::run()),
+            "ready" => threads.block_on(ready::run(rounds, &engines)),
             "watch" => threads.block_on(watch::run()),
             "rounds" => threads.block_on(watch::rounds(&engines)),
             _ => threads.block_on(memory::run()),
