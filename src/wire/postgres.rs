@@ -18,6 +18,9 @@ use super::veil::veil_refusal;
 /// Where to connect when no database is named; every cluster has it.
 const MAINTENANCE_DATABASE: &str = "postgres";
 
+/// Limits that users set for their own sessions do not end ours: with statement_timeout = 1 nothing could be repaired.
+const NO_LIMITS: &str = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off";
+
 /// A connection for each inner database that was asked for: this protocol cannot change it.
 pub(super) struct Postgres {
     host: String,
@@ -68,6 +71,7 @@ impl Postgres {
             .password(self.account.password.expose())
             .dbname(database)
             .application_name("fluxdb")
+            .options(NO_LIMITS)
             .connect_timeout(Duration::from_secs(3))
             .connect(NoTls)
             .await?;

@@ -99,3 +99,35 @@ fn data_of_another_major_version_are_refused_and_left_alone() {
     home.assert_nothing_left();
     daemon.terminate();
 }
+
+/// The strictest limits for the users' sessions, from the first start on: fluxdb's own sessions are not under them.
+#[test]
+fn limits_of_sessions_do_not_lock_fluxdb_out() {
+    let home = Home::new("[images]\npull = false\nbuild = false\n");
+    let daemon = home.start();
+    let settings = json!({"statement_timeout": "20", "lock_timeout": "1", "default_transaction_read_only": "true"});
+    let body =
+        json!({"name": "demo", "engine": "postgresql", "sku": "B1s", "password": PASSWORD, "settings": settings});
+    let accepted = daemon.call("POST", "/databases", Some(&body)).expect(202);
+    let ended = daemon.ended(text(&accepted["operation"]["id"]));
+    assert_eq!(ended["state"], "succeeded", "{ended:#}");
+    let id = text(&accepted["instance"]["id"]);
+    let (write, check) = write_and_check("postgresql");
+    let made = daemon.instance(id);
+    let (port, user) = (&made["endpoint"]["port"], text(&made["username"]));
+    let output = std::process::Command::new("psql")
+        .args(["-XAt", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", user, "-d", "defaultdb"])
+        .args(["-c", "SHOW default_transaction_read_only"])
+        .env("PGPASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "on", "the users' sessions are under them: {output:?}");
+    daemon.change("POST", &format!("/databases/{id}/restart"), None);
+    daemon.change("PUT", &format!("/databases/{id}/settings"), Some(&json!({"settings": {}})));
+    let instance = daemon.settles(id, "RUNNING");
+    daemon.query(&instance, PASSWORD, &write).unwrap();
+    daemon.query(&instance, PASSWORD, &check).unwrap();
+    daemon.delete(id);
+    home.assert_nothing_left();
+    daemon.terminate();
+}
