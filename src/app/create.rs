@@ -1,7 +1,6 @@
 //! Asking for an instance: every field is checked before anything is made.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluxdb_adapters::{Engine, NameKind, Secret};
@@ -10,9 +9,8 @@ use serde_json::json;
 use super::accept::Asked;
 use super::caller::Caller;
 use super::settings::check_settings;
-use super::{App, Permission};
+use super::{App, Permission, ports};
 use crate::api::{Accepted, CreateInstance, DryRun};
-use crate::config::EndpointConfig;
 use crate::domain::admission::{Admission, Capacity, admit};
 use crate::domain::container;
 use crate::domain::error::FieldError;
@@ -81,7 +79,7 @@ impl App {
                 let capacity = Capacity { vcpu_allocated: vcpu, memory_mib_allocated: memory, ..capacity };
                 admit(&record.size.into(), &capacity).require(&record.sku)?;
                 let taken = instances::ports(tx, &record.host_ip)?;
-                choose_ports(&mut record, chosen, &endpoints, taken)?;
+                ports::choose(&mut record, chosen, &endpoints, taken)?;
                 instances::insert(tx, &record)?;
                 credentials::put(tx, id, Role::System, &system)?;
                 credentials::put(tx, id, Role::User, &user)?;
@@ -125,7 +123,7 @@ impl App {
         let endpoints = &self.core.config.endpoints;
         let ip = record.host_ip.clone();
         let taken = self.core.store.read(move |db| instances::ports(db, &ip)).await?;
-        choose_ports(&mut record, body.port, endpoints, taken)?;
+        ports::choose(&mut record, body.port, endpoints, taken)?;
         let mask = || crate::ops::core::masked();
         let plan = container::plan(
             &self.core.owner,
@@ -168,7 +166,7 @@ impl App {
             wrong.check("/password", passwords::check_user_password(password));
         }
         if let Some(port) = body.port {
-            wrong.check("/port", check_port(port));
+            wrong.check("/port", ports::check(port));
         }
         let engine = fluxdb_adapters::find(&body.engine);
         if engine.is_none() {
@@ -344,58 +342,4 @@ pub(super) fn check_storage(gib: u32) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("must be 1 to {}", sku::MAX_STORAGE_GIB))
-}
-
-fn check_port(port: u16) -> Result<(), String> {
-    if port >= 1024 { Ok(()) } else { Err("must be 1024 to 65535".into()) }
-}
-
-/// The port where clients connect, and one for each thing more that the server listens on.
-fn choose_ports(
-    record: &mut InstanceRecord,
-    chosen: Option<u16>,
-    endpoints: &EndpointConfig,
-    mut taken: BTreeSet<u16>,
-) -> Result<()> {
-    let free = |taken: &BTreeSet<u16>| free_port(endpoints.bind, endpoints.port_first, endpoints.port_last, taken);
-    record.port = match chosen {
-        Some(port) if taken.contains(&port) => {
-            let text = format!(
-                "The port {port} on {} belongs to another instance; choose another or leave it out.",
-                record.host_ip
-            );
-            let mut error = Error::conflict("port_taken", text);
-            error.fields.push(FieldError { pointer: "/port".into(), detail: "is taken".into() });
-            return Err(error);
-        }
-        Some(port) => port,
-        None => free(&taken)?,
-    };
-    taken.insert(record.port);
-    record.more_ports.clear();
-    for _ in 1..record.engine()?.facts().ports.len() {
-        let port = free(&taken)?;
-        taken.insert(port);
-        record.more_ports.push(port);
-    }
-    Ok(())
-}
-
-/// A port of the range that no instance has and nothing listens on. Starts anywhere, so that the port of a deleted
-/// instance is not handed to the next one at once.
-fn free_port(bind: std::net::IpAddr, first: u16, last: u16, taken: &BTreeSet<u16>) -> Result<u16> {
-    let count = u32::from(last) - u32::from(first) + 1;
-    let start = rand::random::<u32>() % count;
-    (0..count)
-        .map(|i| first + u16::try_from((start + i) % count).unwrap_or_default())
-        .find(|port| !taken.contains(port) && TcpListener::bind((bind, *port)).is_ok())
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Capacity,
-                "no_free_port",
-                format!(
-                    "No port from {first} to {last} is free on {bind}; widen [endpoints] port_first and port_last."
-                ),
-            )
-        })
 }

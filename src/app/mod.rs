@@ -24,6 +24,7 @@ pub mod instances;
 mod jwt;
 pub mod lifecycle;
 pub mod operations;
+mod ports;
 pub mod requirements;
 mod settings;
 pub mod system;
