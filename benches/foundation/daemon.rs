@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use fluxdb::domain::InstanceId;
 use fluxdb::domain::instance::{Desired, Grant, InstanceRecord};
 use fluxdb::store::{Store, instances};
+use hyper::Method;
+use serde_json::Value;
+
+use crate::http::Client;
 
 pub struct Daemon {
     pub address: SocketAddr,
@@ -15,6 +19,8 @@ pub struct Daemon {
     child: Child,
     service: Child,
     dir: tempfile::TempDir,
+    /// What its containers and volumes are labelled with.
+    owner: String,
 }
 
 pub fn record(n: usize, desired: Desired) -> InstanceRecord {
@@ -76,7 +82,7 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut daemon = Self { address, token: String::new(), ids, child, service, dir };
+        let mut daemon = Self { address, token: String::new(), ids, child, service, dir, owner: String::new() };
         let started = Instant::now();
         loop {
             if let Ok(token) = std::fs::read_to_string(daemon.dir.path().join("admin.token"))
@@ -88,6 +94,9 @@ impl Daemon {
             assert!(started.elapsed() < Duration::from_secs(60), "the daemon did not start:\n{}", daemon.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let (_, status) = Client::connect(&daemon).await.send(Method::GET, "/status", "").await;
+        let status: Value = serde_json::from_slice(&status).unwrap();
+        daemon.owner = status["installation"].as_str().unwrap().to_owned();
         daemon
     }
 
@@ -128,6 +137,12 @@ impl Drop for Daemon {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
             }
             let _ = child.wait();
+        }
+        // Templates outlive their daemon; this one's are of no use to anybody.
+        let label = format!("label=fluxdb.owner={}", self.owner);
+        let volumes = Command::new("podman").args(["volume", "ls", "-q", "--filter", &label]).output();
+        for volume in String::from_utf8_lossy(&volumes.map(|o| o.stdout).unwrap_or_default()).lines() {
+            let _ = Command::new("podman").args(["volume", "rm", volume]).stdout(Stdio::null()).status();
         }
     }
 }
