@@ -53,6 +53,22 @@ impl Guest {
         guest
     }
 
+    /// Reboots it; its disk stays as it is.
+    pub fn reboot(&self) {
+        let boot = |guest: &Self| {
+            let output = guest.try_run("root", "cat /proc/sys/kernel/random/boot_id", 15);
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let before = boot(self).expect("it answers");
+        // The connection may end before the command does.
+        let _ = self.try_run("root", "sync; systemctl reboot", 30);
+        let started = Instant::now();
+        while boot(self).is_none_or(|now| now == before) {
+            assert!(started.elapsed() < BOOT_LIMIT, "the machine does not come back: {}", self.console());
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
     fn console(&self) -> String {
         let text = std::fs::read(self.place.path().join("console.log")).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();

@@ -20,14 +20,14 @@ fn limits_that_cannot_be_enforced_are_said_with_the_fix() {
     let doctor = guest.fluxdb(USER, "doctor");
     assert!(doctor.contains("limits are not enforced: cpu") && doctor.contains("Delegate="), "{doctor}");
 
-    // The fix that was named is one: after it and a new login (all that ran is killed), limits count.
+    // The fix that was named is one. The machine was rebooted for it: what should run runs again, and limits count.
     guest.run(
         "root",
-        "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > /etc/systemd/system/user@1001.service.d/delegate.conf\n\
-         systemctl daemon-reload\n\
-         systemctl kill --signal=KILL user@1001.service; systemctl stop user@1001.service; systemctl start user@1001.service",
+        "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > /etc/systemd/system/user@1001.service.d/delegate.conf",
     );
+    guest.reboot();
     guest.serve(USER, &[]);
+    guest.settled(USER, "demo");
     guest.fluxdb(USER, "restart demo");
     let instance = guest.json(USER, "show demo");
     assert_eq!(instance["limits"]["enforced"], true, "{instance:#}");
