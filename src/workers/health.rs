@@ -10,11 +10,12 @@ use futures_util::StreamExt;
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::domain::Result;
+use crate::domain::container::Names;
 use crate::domain::detail::ContainerRun;
 use crate::domain::instance::{Desired, InstanceRecord, Observed};
-use crate::ops::Core;
+use crate::domain::{ErrorKind, Result};
 use crate::ops::registry::DOWN_AFTER;
+use crate::ops::{Core, converge};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -53,7 +54,12 @@ pub async fn once(app: &App) -> (usize, usize) {
         .map(|(record, run)| async move { (ask(core, &record).await, record, run) })
         .buffer_unordered(AT_A_TIME);
     while let Some((outcome, record, run)) = answers.next().await {
-        silent += usize::from(outcome.is_err());
+        if let Err(e) = &outcome {
+            silent += 1;
+            if e.kind == ErrorKind::Unavailable {
+                look(core, &record, &run).await;
+            }
+        }
         note(core, &record, run, outcome);
     }
     (asked, silent)
@@ -62,6 +68,25 @@ pub async fn once(app: &App) -> (usize, usize) {
 async fn ask(core: &Core, record: &InstanceRecord) -> Result<()> {
     let cx = core.cx(record).await?;
     core.poll(record, &cx.system, &[record.engine()?.ping()], LIMIT).await.map(|_| ())
+}
+
+/// Nothing listens: the container may have ended without a word from the runtime. Then the reconciler is told.
+async fn look(core: &Core, record: &InstanceRecord, run: &Option<ContainerRun>) {
+    let name = Names::new(&core.owner, record.id).container();
+    let seen = match core.runtime.inspect(&name).await {
+        Ok(Some(detail)) if detail.summary.run() == *run => return,
+        Ok(Some(detail)) => converge::observed_from(&detail.summary, false),
+        Ok(None) => Observed::Absent,
+        // Whether the runtime answers is the reconciler's to find out.
+        Err(_) => return,
+    };
+    core.registry.update(record.id, |e| {
+        if e.operation.is_none() && e.answered == *run {
+            e.observed = seen;
+            e.answered = None;
+        }
+    });
+    core.wake.notify_one();
 }
 
 /// Takes the outcome down, unless the server was restarted or taken over by an operation meanwhile.

@@ -15,8 +15,9 @@ use crate::domain::detail::ContainerRun;
 use crate::domain::instance::{Desired, InstanceRecord, Observed};
 use crate::domain::operation::{OperationKind, OperationRecord, OperationState, Progress};
 use crate::domain::{ErrorKind, InstanceId, OperationId, Result};
+use crate::ops::registry::Entry;
 use crate::ops::{converge, drive};
-use crate::runtime::ContainerSummary;
+use crate::runtime::{ContainerSummary, RuntimeEvent};
 use crate::store::operations;
 
 /// Pause after the first failed repair of an instance, and the longest.
@@ -83,14 +84,15 @@ pub async fn run(app: Arc<App>) {
             () = core.wake.notified() => {}
             () = reconciler.until_due() => {}
             // What to do about it comes from looking, never from the event: Podman says it late, sometimes twice.
-            Some(_) = events.next() => {
+            Some(event) = events.next() => {
+                reconciler.heard(&event);
                 // Take the rest of the burst with it.
                 let burst = tokio::time::sleep(SETTLE);
                 tokio::pin!(burst);
                 loop {
                     tokio::select! {
                         () = &mut burst => break,
-                        Some(_) = events.next() => {}
+                        Some(event) = events.next() => reconciler.heard(&event),
                     }
                 }
             }
@@ -119,6 +121,24 @@ impl Reconciler {
             // What waits for others to end is due already; looking without a pause would not make them quicker.
             Some(due) => tokio::time::sleep_until(due.max(Instant::now() + LOOK_PAUSE).into()).await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Where events may have been missed, what was proven before proves nothing any more: a Podman that was away may go on
+    /// listing a server as running that was killed meanwhile.
+    pub fn heard(&self, event: &RuntimeEvent) {
+        if *event != RuntimeEvent::Lost {
+            return;
+        }
+        let core = &self.app.core;
+        let free = |entries: &mut dyn Iterator<Item = &Entry>| -> Vec<InstanceId> {
+            entries.filter(|e| e.operation.is_none()).map(|e| e.record.id).collect()
+        };
+        for id in core.registry.with_all(free) {
+            core.registry.update(id, |e| {
+                e.observed = Observed::Unknown;
+                e.answered = None;
+            });
         }
     }
 

@@ -92,6 +92,17 @@ fn a_server_that_stops_answering_is_degraded_then_down_then_up_again() {
 }
 
 #[test]
+fn a_server_that_ended_without_a_word_of_podman_is_found_by_the_health_check() {
+    let (world, life, id) = world_with_one();
+    world.runtime.end_container(&world.runtime.container_of(id).unwrap(), 137);
+    assert_eq!(view(&life.app, id).health, Health::Up, "nobody knows yet");
+    assert_eq!(life.run(|app| async move { health::once(&app).await }), (1, 1));
+    assert!(!is_up(&life.app, id), "it is known");
+    life.until("it runs again", |app| is_up(app, id));
+    life.kill();
+}
+
+#[test]
 fn after_a_reboot_what_should_run_runs_and_what_should_not_does_not() {
     let world = World::new().without_templates();
     let life = world.start_quiet();
