@@ -31,12 +31,12 @@ static FACTS: Facts = Facts {
     protocol: Protocol::Http,
     http_auth: HttpAuth::Basic,
     versions: &[
-        Version { id: "26.3", reference: "library/clickhouse:26.3.20.7", end_of_life: "2027-03-31", local: None },
-        Version { id: "25.8", reference: "library/clickhouse:25.8.32.4", end_of_life: "2026-08-31", local: None },
+        Version { id: "26.3", reference: "library/clickhouse:26.3.20.7", end_of_life: "2027-03-26", local: None },
+        Version { id: "25.8", reference: "library/clickhouse:25.8.32.4", end_of_life: "2026-08-29", local: None },
         Version {
             id: "25.3",
             reference: "clickhouse/clickhouse-server:25.3.14.14",
-            end_of_life: "2026-03-31",
+            end_of_life: "2026-03-20",
             local: None,
         },
         Version {

@@ -27,10 +27,10 @@ static FACTS: Facts = Facts {
     protocol: Protocol::Postgres,
     http_auth: HttpAuth::None,
     versions: &[
-        Version { id: "26.2", reference: "cockroachdb/cockroach:v26.2.2", end_of_life: "2027-04-27", local: None },
+        Version { id: "26.2", reference: "cockroachdb/cockroach:v26.2.2", end_of_life: "2027-10-27", local: None },
         Version { id: "25.4", reference: "cockroachdb/cockroach:v25.4.11", end_of_life: "2027-05-03", local: None },
-        Version { id: "25.2", reference: "cockroachdb/cockroach:v25.2.19", end_of_life: "2026-12-17", local: None },
-        Version { id: "24.3", reference: "cockroachdb/cockroach:v24.3.33", end_of_life: "2026-05-05", local: None },
+        Version { id: "25.2", reference: "cockroachdb/cockroach:v25.2.19", end_of_life: "2026-11-12", local: None },
+        Version { id: "24.3", reference: "cockroachdb/cockroach:v24.3.33", end_of_life: "2026-05-18", local: None },
     ],
     default_version: "25.4",
     ports: &[Port { name: "sql", number: 26257 }, Port { name: "http", number: 8080 }],

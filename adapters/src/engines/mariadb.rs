@@ -31,7 +31,7 @@ static FACTS: Facts = Facts {
     protocol: Protocol::Mysql,
     http_auth: HttpAuth::None,
     versions: &[
-        Version { id: "12.3", reference: "library/mariadb:12.3.2", end_of_life: "2029-06-30", local: None },
+        Version { id: "12.3", reference: "library/mariadb:12.3.2", end_of_life: "2029-06-12", local: None },
         Version {
             id: "11.8",
             reference: "library/mariadb:11.8.8",

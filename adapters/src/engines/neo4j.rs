@@ -31,7 +31,7 @@ static FACTS: Facts = Facts {
         Version {
             id: "2025.12",
             reference: "library/neo4j:2025.12.1-community",
-            end_of_life: "2026-01-31",
+            end_of_life: "2026-02-03",
             local: None,
         },
         Version {

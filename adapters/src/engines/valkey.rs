@@ -20,10 +20,10 @@ static FACTS: Facts = Facts {
         Version {
             id: "8.1",
             reference: "valkey/valkey:8.1.9",
-            end_of_life: "2028-03-31",
+            end_of_life: "2030-03-31",
             local: Some(LocalImage { suite: "trixie" }),
         },
-        Version { id: "7.2", reference: "valkey/valkey:7.2.14", end_of_life: "2027-04-30", local: None },
+        Version { id: "7.2", reference: "valkey/valkey:7.2.14", end_of_life: "2029-04-16", local: None },
     ],
     default_version: "8.1",
     ..BASE
