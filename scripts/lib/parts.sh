@@ -120,7 +120,7 @@ part_images() {
   count_line "$logs/images" "$code"
 }
 
-# Rootless Podman on cgroup v2, on machines of their own. Not more than two at a time: each has two processors and 3 GiB.
+# Rootless Podman on cgroup v2, on machines of their own. Not more than two at a time: each is a whole core of emulation and 3 GiB.
 part_machine() {
   # shellcheck disable=SC2046 # one word a package
   install_packages $(machine_packages)
