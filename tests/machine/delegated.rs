@@ -53,7 +53,7 @@ fn every_series(engine: &str, image: &str) {
     let guest = Guest::boot(&[image]);
     guest.serve(USER, &[image]);
     let mut weights = Vec::new();
-    for sku in ["B1s", "D1s", "E1s", "F2s"] {
+    for sku in ["B1s", "D1s", "E1s", "F1s"] {
         let name = sku.to_lowercase();
         guest.fluxdb(USER, &format!("create {name} --engine {engine} --sku {sku}"));
         let instance = guest.json(USER, &format!("show {name}"));
@@ -67,7 +67,7 @@ fn every_series(engine: &str, image: &str) {
     assert!(weights[0] < weights[1] && weights[1] == weights[2] && weights[2] < weights[3], "{weights:?}");
 
     // A resize counts in the kernel, too; and a new daemon sees what the one before it made.
-    guest.fluxdb(USER, "resize b1s --sku B2s");
+    guest.fluxdb(USER, "resize b1s --sku B1ms");
     assert_limited(&guest, &guest.json(USER, "show b1s"));
     guest.run(USER, "systemctl --user stop fluxdb");
     guest.serve(USER, &[]);
