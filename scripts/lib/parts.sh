@@ -73,6 +73,8 @@ quiet() { timeout 1800 "$@" < /dev/null > "$logs/quiet" 2>&1 || { local code=$?;
 part_lint() {
   own_check 'cargo fmt' quiet cargo fmt --all --check
   own_check 'cargo clippy' quiet cargo clippy --workspace --all-targets --locked -- -D warnings
+  # Not among all targets, since it is asked for by name.
+  own_check 'cargo clippy of the machine tests' quiet cargo clippy --workspace --test machine --locked -- -D warnings
   own_check 'shellcheck' check_shell
   if [ -e "$project/deny.toml" ]; then own_check 'cargo deny' part_deny; fi
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::VALKEY;
-use crate::guest::Guest;
+use crate::guest::{Guest, on_a_sound_machine};
 
 const USER: &str = "limited";
 
@@ -49,6 +49,10 @@ fn control(guest: &Guest, path: &Path, arguments: &[&str]) -> bool {
 
 #[test]
 fn podman_on_another_machine_is_used_through_its_socket() {
+    on_a_sound_machine(used_through_its_socket);
+}
+
+fn used_through_its_socket() {
     let guest = Guest::boot(&[VALKEY]);
     guest.run(USER, "podman load -q -i /srv/valkey-8.1.tar");
     let (socket, master) = (guest.place.path().join("podman.sock"), guest.place.path().join("master"));

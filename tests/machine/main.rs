@@ -1,5 +1,6 @@
 //! Rootless Podman on cgroup v2, where most users have it: a Debian machine with systemd under qemu. `scripts/test
 //! machine` makes it and runs these; a plain `cargo test` leaves them out.
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod delegated;
 mod forwarded;

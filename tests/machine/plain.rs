@@ -1,12 +1,16 @@
 //! cpu is not delegated: the instance runs all the same, and what is not enforced is said with the way to change it.
 
 use crate::VALKEY;
-use crate::guest::Guest;
+use crate::guest::{Guest, on_a_sound_machine};
 
 const USER: &str = "plain";
 
 #[test]
 fn limits_that_cannot_be_enforced_are_said_with_the_fix() {
+    on_a_sound_machine(said_with_the_fix);
+}
+
+fn said_with_the_fix() {
     let guest = Guest::boot(&[VALKEY]);
     guest.serve(USER, &[VALKEY]);
     guest.fluxdb(USER, "create demo --engine valkey --sku B1s");
