@@ -51,15 +51,16 @@ pub async fn once(app: &App) -> (usize, usize) {
     let asked = due.len();
     let mut silent = 0;
     let mut answers = futures_util::stream::iter(due)
-        .map(|(record, run)| async move { (ask(core, &record).await, record, run) })
+        .map(|(record, run)| async move {
+            let outcome = ask(core, &record).await;
+            if outcome.as_ref().is_err_and(|e| e.kind == ErrorKind::Unavailable) {
+                look(core, &record, run.as_ref()).await;
+            }
+            (outcome, record, run)
+        })
         .buffer_unordered(AT_A_TIME);
     while let Some((outcome, record, run)) = answers.next().await {
-        if let Err(e) = &outcome {
-            silent += 1;
-            if e.kind == ErrorKind::Unavailable {
-                look(core, &record, &run).await;
-            }
-        }
+        silent += usize::from(outcome.is_err());
         note(core, &record, run, outcome);
     }
     (asked, silent)
@@ -71,17 +72,17 @@ async fn ask(core: &Core, record: &InstanceRecord) -> Result<()> {
 }
 
 /// Nothing listens: the container may have ended without a word from the runtime. Then the reconciler is told.
-async fn look(core: &Core, record: &InstanceRecord, run: &Option<ContainerRun>) {
+async fn look(core: &Core, record: &InstanceRecord, run: Option<&ContainerRun>) {
     let name = Names::new(&core.owner, record.id).container();
     let seen = match core.runtime.inspect(&name).await {
-        Ok(Some(detail)) if detail.summary.run() == *run => return,
+        Ok(Some(detail)) if detail.summary.run().as_ref() == run => return,
         Ok(Some(detail)) => converge::observed_from(&detail.summary, false),
         Ok(None) => Observed::Absent,
         // Whether the runtime answers is the reconciler's to find out.
         Err(_) => return,
     };
     core.registry.update(record.id, |e| {
-        if e.operation.is_none() && e.answered == *run {
+        if e.operation.is_none() && e.answered.as_ref() == run {
             e.observed = seen;
             e.answered = None;
         }

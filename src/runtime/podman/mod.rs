@@ -21,7 +21,7 @@ use super::{
 use crate::config::PodmanConfig;
 use crate::domain::container::ContainerSpec;
 use crate::domain::host::HostInfo;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, ErrorKind, Result};
 use address::{Address, Wanted};
 use create::HardLimits;
 use fault::{Fault, bounded};
@@ -262,8 +262,15 @@ impl ContainerRuntime for PodmanRuntime {
             stdin: fluxdb_adapters::Secret::new(""),
             refused_when: "",
         };
-        let said = self.execute(&detail.summary.name, &print, self.limit()).await?;
-        Ok(attest::inside(&said.stdout, detail))
+        match self.execute(&detail.summary.name, &print, self.limit()).await {
+            Ok(said) => Ok(attest::inside(&said.stdout, detail)),
+            Err(e) if e.kind == ErrorKind::Unavailable => Err(e),
+            // An image may have no shell. Its server is as well as any.
+            Err(e) => Ok(Attested::Unreadable(format!(
+                "Podman runs on another machine, and the container could not be asked for its limits: {}",
+                e.public
+            ))),
+        }
     }
 
     fn events(&self) -> BoxStream<'static, RuntimeEvent> {

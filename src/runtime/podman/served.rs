@@ -235,6 +235,23 @@ async fn a_volume_that_is_there_is_fine_and_names_are_escaped() {
 }
 
 #[tokio::test]
+async fn limits_of_a_remote_container_without_a_shell_are_unreadable_and_no_error() {
+    let inspected = r#"{"Id":"abc","Name":"c","Image":"i","Path":"p","State":{"Status":"running","Pid":7},"Config":{},"HostConfig":{},"Mounts":[]}"#;
+    let server = serve(move |line| match line {
+        l if l.contains("/info") => json("200 OK", ELSEWHERE),
+        l if l.starts_with("POST") => json(
+            "500 Internal Server Error",
+            r#"{"cause":"no sh","message":"exec: \"sh\": executable file not found"}"#,
+        ),
+        _ => json("200 OK", inspected),
+    })
+    .await;
+    let detail = server.runtime.inspect("c").await.expect("inspect").expect("a container");
+    let attested = server.runtime.attest(&detail).await.expect("an answer");
+    assert!(matches!(attested, crate::runtime::Attested::Unreadable(_)), "{attested:?}");
+}
+
+#[tokio::test]
 async fn a_remote_podman_copies_and_builds_nothing_and_says_why() {
     let server = serve(|_| json("200 OK", ELSEWHERE)).await;
     let seeded = server.runtime.seed_volume("a", "b", "postgresql", 1).await.expect("an answer");
