@@ -16,6 +16,7 @@ pub mod ops;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod vault;
 pub mod wire;
 pub mod workers;

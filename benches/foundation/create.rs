@@ -66,6 +66,7 @@ async fn ours(client: &mut Client, engine: &dyn Engine, round: usize) -> Made {
         port: u16::try_from(instance["endpoint"]["port"].as_u64().unwrap()).unwrap(),
         account: Account { username: instance["username"].as_str().unwrap().into(), password: Secret::new(PASSWORD) },
         database: instance["database"].as_str().map(Into::into),
+        tls: None,
     };
     first_query(engine, &target, started).await;
     let ready = started.elapsed();
@@ -115,6 +116,7 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
         port,
         account: Account { username: user.into(), password: Secret::new(PASSWORD) },
         database: None,
+        tls: None,
     };
     first_query(engine, &target, started).await;
     let took = started.elapsed();

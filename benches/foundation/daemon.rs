@@ -138,8 +138,13 @@ impl Drop for Daemon {
             }
             let _ = child.wait();
         }
-        // Templates outlive their daemon; this one's are of no use to anybody.
         let label = format!("label=fluxdb.owner={}", self.owner);
+        // Left by a part that broke off.
+        let containers = Command::new("podman").args(["ps", "-aq", "--filter", &label]).output();
+        for container in String::from_utf8_lossy(&containers.map(|o| o.stdout).unwrap_or_default()).lines() {
+            let _ = Command::new("podman").args(["rm", "-f", "-t", "0", container]).stdout(Stdio::null()).status();
+        }
+        // Templates outlive their daemon; this one's are of no use to anybody.
         let volumes = Command::new("podman").args(["volume", "ls", "-q", "--filter", &label]).output();
         for volume in String::from_utf8_lossy(&volumes.map(|o| o.stdout).unwrap_or_default()).lines() {
             let _ = Command::new("podman").args(["volume", "rm", volume]).stdout(Stdio::null()).status();

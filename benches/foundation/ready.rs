@@ -144,6 +144,7 @@ async fn by_hand(engine: &dyn Engine, image: &str) -> Duration {
         port: ports[facts.control_port],
         account: engine.first_login().unwrap_or(cx.system),
         database: None,
+        tls: None,
     };
     while LiveWire::default().run(&target, &[engine.ping()], Duration::from_secs(5)).await.is_err() {
         assert!(started.elapsed() < DEADLINE, "{} did not answer", facts.id);

@@ -220,8 +220,12 @@ fn parse(text: &str) -> std::io::Result<Vec<Jwk>> {
 }
 
 fn download(url: &str) -> std::io::Result<Vec<Jwk>> {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(FETCH_TIMEOUT)).max_redirects(0).build().into();
+    let agent = ureq::Agent::config_builder()
+        .tls_config(crate::tls::public())
+        .timeout_global(Some(FETCH_TIMEOUT))
+        .max_redirects(0)
+        .build()
+        .new_agent();
     let mut answer = agent.get(url).call().map_err(std::io::Error::other)?;
     if answer.status().as_u16() != 200 {
         return Err(std::io::Error::other(format!("status {}", answer.status())));

@@ -69,6 +69,7 @@ impl Client {
         let local = is_loopback(host);
         let (token, token_source) = find_token(env, local, token_file);
         let mut config = Agent::config_builder()
+            .tls_config(crate::tls::public())
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("fluxdb-cli/", env!("CARGO_PKG_VERSION")))

@@ -200,6 +200,8 @@ impl Core {
             port: port.ok_or_else(|| Error::internal("an instance without the port that fluxdb talks to"))?,
             account: account.clone(),
             database,
+            // No engine is configured to speak it yet.
+            tls: None,
         })
     }
 

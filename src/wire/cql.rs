@@ -3,16 +3,14 @@
 //! A small client of our own: drivers connect to the address that a node tells them and keep many connections; we want
 //! one, to the published endpoint.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::Target;
 use super::fault::Fault;
 use super::session::Session;
+use super::transport::{Io, connect};
 use super::veil::veil;
 use frame::{Reader, Writer};
 
@@ -41,18 +39,14 @@ const CONSISTENCY_ONE: u16 = 1;
 const ROWS: i32 = 2;
 
 pub(super) struct Cql {
-    stream: TcpStream,
+    stream: Box<dyn Io>,
     account: Account,
     keyspace: Option<String>,
 }
 
 impl Cql {
     pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
-        let connect = TcpStream::connect((to.host.as_str(), to.port));
-        let connected = tokio::time::timeout(Duration::from_secs(3), connect).await;
-        let stream = connected.map_err(|_| lost("no connection within 3 s"))?.map_err(lost)?;
-        stream.set_nodelay(true).map_err(lost)?;
-        let mut session = Self { stream, account: to.account.clone(), keyspace: None };
+        let mut session = Self { stream: connect(to).await?, account: to.account.clone(), keyspace: None };
         session.log_in().await?;
         if let Some(keyspace) = &to.database {
             session.enter(keyspace).await?;

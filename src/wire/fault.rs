@@ -5,6 +5,9 @@ use fluxdb_adapters::{Answer, Call};
 use super::Target;
 use crate::domain::{Error, ErrorKind};
 
+/// How rustls, below every driver, begins to say what is wrong with a certificate.
+pub(super) const NOT_TRUSTED: &str = "invalid peer certificate";
+
 /// Why a call was not answered. `String`s are the server's or the driver's words; none repeats what was sent.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -22,6 +25,14 @@ impl Fault {
     /// The error that people see.
     pub(super) fn at(self, to: &Target) -> Error {
         match self {
+            Self::Unreachable(why) if why.contains(NOT_TRUSTED) => Error::unavailable(
+                "server_not_trusted",
+                format!(
+                    "The certificate of the server on {}:{} does not prove that it is the one that was meant.",
+                    to.host, to.port
+                ),
+            )
+            .context(why),
             Self::Unreachable(why) => Error::unavailable(
                 "endpoint_unreachable",
                 format!("The server does not answer on {}:{}; it may still be starting.", to.host, to.port),
@@ -41,6 +52,17 @@ impl Fault {
             Self::WrongProtocol => Error::internal("a call does not fit the protocol of its engine"),
         }
     }
+}
+
+/// An error and its causes, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// What a call's outcome means: "already so" is an empty answer, "not yet" an unreachable server, and an answer may

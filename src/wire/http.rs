@@ -1,16 +1,15 @@
 //! HTTP/1.1: InfluxDB, ClickHouse, CouchDB, Elasticsearch and their like. A session is the account; nothing is asked
 //! of the server before the first call.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Http as Request, HttpAuth, Request as Any};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, redirect};
 
 use super::Target;
-use super::fault::Fault;
+use super::fault::{Fault, with_causes};
 use super::session::Session;
+use super::transport::{LIMIT, nobody};
 use super::veil::veil;
 
 /// No answer that we ask for comes near it.
@@ -32,19 +31,26 @@ pub(super) struct Http {
 impl Http {
     /// Connects to nothing yet.
     pub(super) fn open(to: &Target) -> Result<Self, Fault> {
+        let lost = |why: String| Fault::Unreachable(why);
+        let tls = match &to.tls {
+            Some(trust) => trust.config().as_ref().clone(),
+            None => nobody().map_err(|e| lost(e.to_string()))?,
+        };
         let client = Client::builder()
+            .tls_backend_preconfigured(tls)
             // The password goes to this server and to no other: neither where it points to nor through a proxy.
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
             .http1_only()
-            .connect_timeout(Duration::from_secs(3))
+            .connect_timeout(LIMIT)
             .pool_max_idle_per_host(1)
             .user_agent("fluxdb")
             .build()
-            .map_err(|e| Fault::Unreachable(told(e)))?;
+            .map_err(|e| lost(told(e)))?;
         let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
-        let base = format!("http://{host}:{}", to.port);
+        let scheme = if to.tls.is_some() { "https" } else { "http" };
+        let base = format!("{scheme}://{host}:{}", to.port);
         Ok(Self { client, base, auth: to.http_auth, account: to.account.clone() })
     }
 
@@ -142,16 +148,9 @@ fn classify(call: &Call, anonymous: bool, status: &str, exception: &str, words: 
     }
 }
 
-/// The error and its causes; without the URL, which is the caller's own.
+/// Without the URL, which is the caller's own.
 fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    with_causes(&error.without_url())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(super) struct Kafka {
 
 impl Kafka {
     pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
-        let mut connection = Connection::open(&to.host, to.port).await?;
+        let mut connection = Connection::open(to).await?;
         connection.log_in(&to.account).await?;
         Ok(Self { connection })
     }

@@ -20,7 +20,12 @@ mod postgres;
 mod resp;
 mod session;
 mod tds;
+#[cfg(test)]
+mod testing;
+mod transport;
 mod veil;
+
+pub use transport::Trust;
 
 /// Where to connect and as whom.
 #[derive(Clone, Debug)]
@@ -37,6 +42,8 @@ pub struct Target {
     pub account: Account,
     /// Database to connect to; the engine's default when `None`.
     pub database: Option<String>,
+    /// Who signs the server's certificate; without it the connection is not encrypted.
+    pub tls: Option<Trust>,
 }
 
 /// Carries out calls, in order, until one fails; an answer for each.
@@ -44,7 +51,8 @@ pub struct Target {
 /// # Errors
 /// `Unavailable` (`endpoint_unreachable`) while nothing listens, the server is still starting, or a call says "not yet";
 /// `Unauthenticated` (`login_refused`) for a wrong password; `Invalid` (`query_failed`) when the server refuses a
-/// call with a code that is not tolerated; `Timeout` (`query_timeout`). No password is in any of them.
+/// call with a code that is not tolerated; `Unavailable` (`server_not_trusted`) when its certificate does not prove
+/// that it is the server that was meant; `Timeout` (`query_timeout`). No password is in any of them.
 #[async_trait]
 pub trait Wire: Send + Sync {
     /// Logs in anew, carries the calls out, and closes: proves that this password is good now.

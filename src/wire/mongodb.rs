@@ -7,12 +7,14 @@ use bson::{Bson, Document};
 use fluxdb_adapters::{Account, Answer, Call, Request};
 use mongodb::Client;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{AuthMechanism, ClientOptions, Credential, ServerAddress, ServerMonitoringMode};
-use tokio::net::TcpStream;
+use mongodb::options::{
+    AuthMechanism, ClientOptions, Credential, ServerAddress, ServerMonitoringMode, Tls, TlsOptions,
+};
 
 use super::Target;
 use super::fault::Fault;
 use super::session::Session;
+use super::transport::{LIMIT, dial};
 use super::veil::veil;
 
 /// Where accounts are kept, and what commands of the whole server are sent to.
@@ -20,9 +22,6 @@ const ADMIN: &str = "admin";
 
 /// AuthenticationFailed.
 const LOGIN_REFUSED: i32 = 18;
-
-/// To connect, and to find out that this is a server.
-const LIMIT: Duration = Duration::from_secs(3);
 
 pub(super) struct Mongo {
     client: Client,
@@ -33,8 +32,7 @@ pub(super) struct Mongo {
 impl Mongo {
     pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
         // The driver would try for 3 s what nobody listens to.
-        let knock = tokio::time::timeout(LIMIT, TcpStream::connect((to.host.as_str(), to.port))).await;
-        knock.map_err(|_| lost("no connection within 3 s"))?.map_err(lost)?;
+        dial(to).await?;
         let database = to.database.clone().unwrap_or_else(|| ADMIN.to_owned());
         let client = Client::with_options(options(to)).map_err(|e| classify(&e, &to.account, ""))?;
         let session = Self { client, account: to.account.clone(), database };
@@ -74,9 +72,13 @@ fn options(to: &Target) -> ClientOptions {
         .source(ADMIN.to_owned())
         .mechanism(AuthMechanism::ScramSha256)
         .build();
+    let tls = to.tls.as_ref().map_or(Tls::Disabled, |trust| {
+        Tls::Enabled(TlsOptions::builder().ca_file_path(trust.file().to_owned()).build())
+    });
     ClientOptions::builder()
         .hosts(vec![ServerAddress::Tcp { host: to.host.clone(), port: Some(to.port) }])
         .credential(credential)
+        .tls(tls)
         .app_name("fluxdb".to_owned())
         // To this address, whatever the server calls itself in its replica set.
         .direct_connection(true)
@@ -113,10 +115,6 @@ fn classify(error: &Error, account: &Account, sent: &str) -> Fault {
     }
 }
 
-fn lost(why: impl ToString) -> Fault {
-    Fault::Unreachable(why.to_string())
-}
-
 fn of_server(code: i32, words: String) -> Fault {
     match code {
         LOGIN_REFUSED => Fault::LoginRefused(words),
@@ -138,7 +136,7 @@ mod tests {
     fn target(port: u16) -> Target {
         let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
         let host = "127.0.0.1".into();
-        Target { protocol: Protocol::Mongo, http_auth: HttpAuth::None, host, port, account, database: None }
+        Target { protocol: Protocol::Mongo, http_auth: HttpAuth::None, host, port, account, database: None, tls: None }
     }
 
     #[test]

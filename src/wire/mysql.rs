@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, OptsBuilder, Params, Row, Value};
+use mysql_async::{Conn, DriverError, Error, OptsBuilder, Params, Row, SslOpts, Value};
 
-use super::Target;
 use super::fault::Fault;
 use super::session::Session;
 use super::veil::veil_refusal;
+use super::{Target, Trust};
 
 pub(super) struct Mysql {
     account: Account,
@@ -24,6 +24,7 @@ impl Mysql {
             .pass(Some(to.account.password.expose().to_owned()))
             .db_name(to.database.clone())
             .prefer_socket(false)
+            .ssl_opts(to.tls.as_ref().map(encrypted))
             // No question about sizes at connect: one round trip less.
             .max_allowed_packet(Some(16 * 1024 * 1024))
             .wait_timeout(Some(60))
@@ -55,6 +56,11 @@ impl Session for Mysql {
         // A server that goes away now has already answered.
         let _ = self.connection.disconnect().await;
     }
+}
+
+/// A server that does not offer TLS is refused.
+fn encrypted(trust: &Trust) -> SslOpts {
+    SslOpts::default().with_root_certs(vec![trust.pem().into()]).with_disable_built_in_roots(true)
 }
 
 /// NULL is nothing; a plain query answers in text anyway.

@@ -10,8 +10,8 @@ use super::session::Session;
 /// A connection that was not used for so long is dropped; polls come every 10 s.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// Host, port, account, database.
-type Key = (String, u16, String, Option<String>);
+/// Host, port, account, database, whether it is encrypted.
+type Key = (String, u16, String, Option<String>, bool);
 
 struct Kept {
     session: Box<dyn Session>,
@@ -44,5 +44,5 @@ impl Pool {
 }
 
 fn key(to: &Target) -> Key {
-    (to.host.clone(), to.port, to.account.username.clone(), to.database.clone())
+    (to.host.clone(), to.port, to.account.username.clone(), to.database.clone(), to.tls.is_some())
 }

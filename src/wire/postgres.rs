@@ -1,19 +1,21 @@
 //! PostgreSQL's own protocol; also that of CockroachDB, TimescaleDB, QuestDB, H2.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::Target;
-use super::fault::Fault;
+use super::fault::{Fault, with_causes};
 use super::session::Session;
+use super::transport::LIMIT;
 use super::veil::veil_refusal;
+use super::{Target, Trust};
 
 /// Where to connect when no database is named; every cluster has it.
 const MAINTENANCE_DATABASE: &str = "postgres";
@@ -26,6 +28,7 @@ pub(super) struct Postgres {
     host: String,
     port: u16,
     account: Account,
+    tls: Option<Trust>,
     database: String,
     clients: HashMap<String, Client>,
 }
@@ -33,8 +36,8 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
         let database = to.database.clone().unwrap_or_else(|| MAINTENANCE_DATABASE.to_owned());
-        let (host, port, account) = (to.host.clone(), to.port, to.account.clone());
-        let mut session = Self { host, port, account, database: database.clone(), clients: HashMap::new() };
+        let (host, port, account, tls) = (to.host.clone(), to.port, to.account.clone(), to.tls.clone());
+        let mut session = Self { host, port, account, tls, database: database.clone(), clients: HashMap::new() };
         session.client(&database).await?;
         Ok(session)
     }
@@ -64,7 +67,8 @@ impl Postgres {
     }
 
     async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
-        let (client, connection) = Config::new()
+        let mut config = Config::new();
+        config
             .host(&self.host)
             .port(self.port)
             .user(&self.account.username)
@@ -72,12 +76,21 @@ impl Postgres {
             .dbname(database)
             .application_name("fluxdb")
             .options(NO_LIMITS)
-            .connect_timeout(Duration::from_secs(3))
-            .connect(NoTls)
-            .await?;
-        // Ends by itself once the client is gone; a broken connection is reported by the call that it broke.
-        tokio::spawn(connection);
-        Ok(client)
+            .connect_timeout(LIMIT);
+        // A connection ends by itself once its client is gone; a broken one is reported by the call that it broke.
+        Ok(match &self.tls {
+            None => {
+                let (client, connection) = config.ssl_mode(SslMode::Disable).connect(NoTls).await?;
+                tokio::spawn(connection);
+                client
+            }
+            Some(trust) => {
+                let tls = MakeRustlsConnect::new(trust.config().as_ref().clone());
+                let (client, connection) = config.ssl_mode(SslMode::Require).connect(tls).await?;
+                tokio::spawn(connection);
+                client
+            }
+        })
     }
 
     /// Whether a server of this protocol answers: it says yes or no to the question for TLS.
@@ -130,7 +143,7 @@ fn refusal(error: &tokio_postgres::Error) -> Fault {
 }
 
 fn classify(error: &tokio_postgres::Error) -> Fault {
-    let Some(db) = error.as_db_error() else { return Fault::Unreachable(error.to_string()) };
+    let Some(db) = error.as_db_error() else { return Fault::Unreachable(with_causes(error)) };
     match *db.code() {
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             Fault::LoginRefused(db.message().to_owned())

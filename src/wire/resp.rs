@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use fluxdb_adapters::{Answer, Call, Request};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, Value};
+use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, Value};
 use serde_json::{Value as Json, json};
 
 use super::Target;
 use super::fault::Fault;
 use super::session::Session;
+use super::transport::{LIMIT, connect};
 
 pub(super) struct Resp {
     connection: MultiplexedConnection,
@@ -21,13 +22,14 @@ impl Resp {
             .set_password(to.account.password.expose())
             // A user without +client would be refused otherwise.
             .set_skip_set_lib_name();
-        let unreachable = |e: RedisError| Fault::Unreachable(e.to_string());
-        let info = ConnectionAddr::Tcp(to.host.clone(), to.port)
-            .into_connection_info()
-            .map_err(unreachable)?
-            .set_redis_settings(login);
-        let client = Client::open(info).map_err(unreachable)?;
-        let connection = client.get_multiplexed_async_connection().await.map_err(|e| classify(&e))?;
+        // Who calls bounds the time; the driver's own half a second would be short for a save to a slow disk.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let log_in = MultiplexedConnection::new_with_config(&login, connect(to).await?, config);
+        let slow = |_| Fault::Unreachable("no answer to the login within 3 s".into());
+        let logged_in = tokio::time::timeout(LIMIT, log_in).await.map_err(slow)?;
+        let (connection, work) = logged_in.map_err(|e| classify(&e))?;
+        // Ends by itself once the connection is dropped.
+        tokio::spawn(work);
         Ok(Self { connection })
     }
 }

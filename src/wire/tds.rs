@@ -1,6 +1,4 @@
-//! Tabular data stream: SQL Server. Without TLS, as all our connections are; a server that insists on it is refused.
-
-use std::time::Duration;
+//! Tabular data stream: SQL Server.
 
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
@@ -10,8 +8,9 @@ use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::Target;
-use super::fault::Fault;
+use super::fault::{Fault, NOT_TRUSTED};
 use super::session::Session;
+use super::transport::dial;
 use super::veil::veil;
 
 pub(super) struct Tds {
@@ -21,22 +20,25 @@ pub(super) struct Tds {
 
 impl Tds {
     pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
-        let limit = Duration::from_secs(3);
-        let connected = tokio::time::timeout(limit, TcpStream::connect((to.host.as_str(), to.port))).await;
-        let lost = |why: String| Fault::Unreachable(why);
-        let stream =
-            connected.map_err(|_| lost("no connection within 3 s".into()))?.map_err(|e| lost(e.to_string()))?;
-        stream.set_nodelay(true).map_err(|e| lost(e.to_string()))?;
+        let stream = dial(to).await?;
         let mut config = Config::new();
         config.host(&to.host);
         config.port(to.port);
         config.application_name("fluxdb");
-        config.encryption(EncryptionLevel::NotSupported);
+        match &to.tls {
+            None => config.encryption(EncryptionLevel::NotSupported),
+            Some(trust) => {
+                config.encryption(EncryptionLevel::Required);
+                // On top of the machine's own authorities, which this driver always trusts.
+                config.trust_cert_ca_bundle(trust.pem());
+            }
+        }
         config.authentication(AuthMethod::sql_server(&to.account.username, to.account.password.expose()));
         if let Some(database) = &to.database {
             config.database(database);
         }
-        let client = Client::connect(config, stream.compat_write()).await;
+        // Boxed: it keeps some pages of TLS on the way.
+        let client = Box::pin(Client::connect(config, stream.compat_write())).await;
         Ok(Self { client: client.map_err(|e| classify(&e, &to.account, ""))?, account: to.account.clone() })
     }
 
@@ -134,6 +136,11 @@ fn classify(error: &Error, account: &Account, sent: &str) -> Fault {
     match error {
         Error::Server(e) => of_server(e.code(), veil(e.message(), account, sent)),
         Error::Conversion(why) | Error::Encoding(why) => Fault::Refused("column_type".into(), veil(why, account, sent)),
+        // It says so in its own words, and then what a programmer could do about it.
+        Error::Tls(why) if why.starts_with("the server's certificate was rejected") => {
+            let why = why.split(" To connect anyway").next().unwrap_or(why);
+            Fault::Unreachable(format!("{NOT_TRUSTED}: {why}"))
+        }
         other => Fault::Unreachable(veil(&other.to_string(), account, sent)),
     }
 }
@@ -149,58 +156,4 @@ fn of_server(code: u32, words: String) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
-    use fluxdb_adapters::{HttpAuth, Protocol};
-    use tiberius::numeric::Numeric;
-    use tiberius::time::{Date, DateTime, DateTime2, Time};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    #[test]
-    fn values_are_text() {
-        let of = |value: ColumnData<'_>| shown(&value);
-        assert_eq!(of(ColumnData::String(Some("x".into()))).as_deref(), Some("x"));
-        assert_eq!(of(ColumnData::String(None)), None);
-        assert_eq!(of(ColumnData::I64(Some(-7))).as_deref(), Some("-7"));
-        assert_eq!(of(ColumnData::Bit(Some(true))).as_deref(), Some("1"));
-        assert_eq!(of(ColumnData::Binary(Some(vec![1, 0xab].into()))).as_deref(), Some("0x01AB"));
-        let numeric = |value, scale| of(ColumnData::Numeric(Some(Numeric::new_with_scale(value, scale))));
-        assert_eq!(numeric(-5, 2).as_deref(), Some("-0.05"));
-        assert_eq!(numeric(1234, 2).as_deref(), Some("12.34"));
-        assert_eq!(numeric(1234, 0).as_deref(), Some("1234"));
-        let date = Date::new(738_885);
-        assert_eq!(of(ColumnData::Date(Some(date))).as_deref(), Some("2024-01-01"));
-        let at = DateTime2::new(date, Time::new(36_610, 1));
-        assert_eq!(of(ColumnData::DateTime2(Some(at))).as_deref(), Some("2024-01-01T01:01:01"));
-        assert_eq!(of(ColumnData::Time(Some(Time::new(36_610, 1)))).as_deref(), Some("01:01:01"));
-        assert_eq!(of(ColumnData::DateTime(Some(DateTime::new(1, 300)))).as_deref(), Some("1900-01-02T00:00:01"));
-    }
-
-    #[test]
-    fn codes_are_decimal() {
-        assert!(matches!(of_server(18456, String::new()), Fault::LoginRefused(_)));
-        assert!(matches!(of_server(18452, String::new()), Fault::LoginRefused(_)));
-        assert!(matches!(of_server(4060, String::new()), Fault::Refused(code, _) if code == "4060"));
-        assert!(matches!(of_server(18401, String::new()), Fault::Unreachable(_)));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_breaks_off_is_unreachable_and_no_password_is_told() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let port = listener.local_addr().expect("address").port();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut greeting = [0; 64];
-                // Whatever it is, the answer is not the protocol's.
-                let _ = stream.read(&mut greeting).await;
-                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-            }
-        });
-        let account = Account { username: "sa".into(), password: Secret::new("canary-Pa55") };
-        let host = "127.0.0.1".into();
-        let target = Target { protocol: Protocol::Tds, http_auth: HttpAuth::None, host, port, account, database: None };
-        let fault = Tds::open(&target).await.err().expect("no server");
-        assert!(matches!(fault, Fault::Unreachable(_)) && !format!("{fault:?}").contains("canary"), "{fault:?}");
-    }
-}
+mod tests;

@@ -230,6 +230,7 @@ impl<'a> Daemon<'a> {
             port: u16::try_from(instance["endpoint"]["port"].as_u64().unwrap()).unwrap(),
             account: Account { username: text(&instance["username"]).to_owned(), password: Secret::new(password) },
             database: instance["database"].as_str().map(str::to_owned),
+            tls: None,
         };
         let threads = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         threads.block_on(LiveWire::default().run(&target, calls, Duration::from_secs(10))).map(|_| ())

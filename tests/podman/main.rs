@@ -12,5 +12,6 @@ mod lifecycle;
 mod rootless;
 mod secrets;
 mod socket;
+mod tls;
 mod trouble;
 mod world;

@@ -105,6 +105,7 @@ impl World {
             port: instance.endpoint.port,
             account: Account { username: username.into(), password: Secret::new(password) },
             database: instance.database.clone(),
+            tls: None,
         };
         LiveWire::default().run(&target, calls, Duration::from_secs(5)).await.map(|_| ())
     }

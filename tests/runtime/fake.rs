@@ -30,6 +30,7 @@ fn target(instance: &Instance, account: &Account) -> Target {
         port: instance.record.port,
         account: account.clone(),
         database: None,
+        tls: None,
     }
 }
 

@@ -294,3 +294,14 @@ fn a_section_that_cannot_be_safe_is_refused() {
     assert!(JwtVerifier::new(section(Some("a"), Some("https://b"))).is_err());
     assert!(JwtVerifier::new(JwtConfig { issuer: String::new(), ..section(Some("a"), None) }).is_err());
 }
+
+#[tokio::test]
+async fn keys_are_fetched_only_from_a_server_that_proves_itself() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://127.0.0.1:{}/jwks.json", listener.local_addr().unwrap().port());
+    let fetched = tokio::task::spawn_blocking(move || download(&url));
+    let acceptor = crate::tls::authority::Authority::of("127.0.0.1").acceptor();
+    let heard = acceptor.accept(listener.accept().await.unwrap().0).await;
+    let error = fetched.await.unwrap().unwrap_err();
+    assert!(heard.is_err() && error.to_string().contains("UnknownIssuer"), "{error}");
+}

@@ -49,7 +49,10 @@ async fn node(answers: Vec<Vec<u8>>) -> (Target, tokio::task::JoinHandle<Vec<Vec
     });
     let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
     let host = "127.0.0.1".into();
-    (Target { protocol: Protocol::Cql, http_auth: HttpAuth::None, host, port, account, database: None }, task)
+    (
+        Target { protocol: Protocol::Cql, http_auth: HttpAuth::None, host, port, account, database: None, tls: None },
+        task,
+    )
 }
 
 async fn refused_by(answers: Vec<Vec<u8>>) -> Fault {

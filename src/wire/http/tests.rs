@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::wire::fault::judge;
+use crate::wire::testing::Authority;
 
 const PASSWORD: &str = "canary-Pa55";
 
@@ -28,7 +29,7 @@ async fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> (u16, Arc<Mu
                     _ => break,
                 }
             }
-            let request = String::from_utf8(request).expect("text");
+            let request = String::from_utf8_lossy(&request).into_owned();
             let answer = answer(&request);
             kept.lock().expect("seen").push(request);
             // The client may have heard enough.
@@ -52,7 +53,7 @@ fn says(status: &str, headers: &str, body: &str) -> String {
 fn session(port: u16, auth: HttpAuth, password: &str) -> Http {
     let account = Account { username: "admin".into(), password: Secret::new(password) };
     let host = "127.0.0.1".into();
-    let target = Target { protocol: Protocol::Http, http_auth: auth, host, port, account, database: None };
+    let target = Target { protocol: Protocol::Http, http_auth: auth, host, port, account, database: None, tls: None };
     Http::open(&target).expect("a session")
 }
 
@@ -175,4 +176,27 @@ async fn names_that_would_lead_elsewhere_are_not_sent() {
     assert!(seen.lock().expect("seen").is_empty());
     let mut other = session(port, HttpAuth::Basic, PASSWORD);
     assert!(matches!(other.carry_out(&Call::sql("SELECT 1")).await, Err(Fault::WrongProtocol)));
+}
+
+#[tokio::test]
+async fn over_tls_the_account_is_shown_to_the_right_server_only() {
+    let (port, seen) = serve(|_| says("200 OK", "", "inside")).await;
+    let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
+    let host = "127.0.0.1".into();
+    let (protocol, http_auth) = (Protocol::Http, HttpAuth::Basic);
+    let plain = Target { protocol, http_auth, host, port, account, database: None, tls: None };
+    let mut to = Authority::of("127.0.0.1").in_front_of(&plain).await;
+    let answer = Http::open(&to).expect("a session").carry_out(&Call::get("/x")).await;
+    assert_eq!(answer.expect("200"), Answer::Text("inside".into()));
+    assert!(seen.lock().expect("seen").remove(0).contains("Basic "));
+
+    to.tls = Some(Authority::of("127.0.0.1").trust());
+    let fault = Http::open(&to).expect("a session").carry_out(&Call::get("/x")).await.expect_err("a stranger");
+    assert_eq!(fault.at(&to).code, "server_not_trusted");
+    // The port of the server itself, where nothing is encrypted.
+    let mut to = to.clone();
+    to.port = port;
+    let fault = Http::open(&to).expect("a session").carry_out(&Call::get("/x")).await.expect_err("no TLS");
+    assert!(matches!(fault, Fault::Unreachable(_)), "{fault:?}");
+    assert!(seen.lock().expect("seen").iter().all(|heard| !heard.contains("Basic ")));
 }

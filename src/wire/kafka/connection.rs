@@ -1,17 +1,16 @@
 //! A connection to a broker: requests and answers in turn, and the login.
 
-use std::time::Duration;
-
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use fluxdb_adapters::Account;
 use kafka_protocol::messages::{RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::requests::Ask;
 use super::{good, refused, scram};
+use crate::wire::Target;
 use crate::wire::fault::Fault;
+use crate::wire::transport::{Io, connect};
 
 /// No answer that we ask for comes near it.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -19,16 +18,13 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 const MECHANISM: &str = "SCRAM-SHA-512";
 
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Io>,
     asked: i32,
 }
 
 impl Connection {
-    pub(super) async fn open(host: &str, port: u16) -> Result<Self, Fault> {
-        let connect = tokio::time::timeout(Duration::from_secs(3), TcpStream::connect((host, port))).await;
-        let stream = connect.map_err(|_| lost("no connection within 3 s"))?.map_err(lost)?;
-        stream.set_nodelay(true).map_err(lost)?;
-        Ok(Self { stream, asked: 0 })
+    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+        Ok(Self { stream: connect(to).await?, asked: 0 })
     }
 
     /// Proves the password, and has the broker prove that it knows it too.
