@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fluxdb::wire::live::LiveWire;
 use fluxdb::wire::{Target, Wire};
-use fluxdb_adapters::{Account, Engine, Protocol, Secret};
+use fluxdb_adapters::{Account, Call, Engine, Protocol, Secret};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ use crate::daemon::Daemon;
 use crate::http::Client;
 use crate::stats::{median, ms};
 
-const PASSWORD: &str = "Bench0Password1";
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const PASSWORD: &str = "Bench0Password1";
+const DEADLINE: Duration = Duration::from_secs(240);
 
 pub async fn run(rounds: usize, engines: &[String]) {
     let daemon = Daemon::start(0).await;
@@ -24,11 +24,13 @@ pub async fn run(rounds: usize, engines: &[String]) {
     for id in engines {
         let engine = fluxdb_adapters::find(id).unwrap();
         // The image is there for both; the template is made once, by this first create.
-        let image = ours(&mut client, engine, 0).await.image;
+        let body =
+            |round| json!({ "name": format!("bench-{id}-{round}"), "engine": id, "password": PASSWORD, "sku": "B1ms" });
+        let image = ours(&mut client, engine, body(0)).await.image;
         let (mut plain, mut quick, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=rounds {
             plain.push(plain_run(engine, &image).await);
-            let made = ours(&mut client, engine, round).await;
+            let made = ours(&mut client, engine, body(round)).await;
             quick.push(made.ready);
             accepted.push(made.accepted);
         }
@@ -43,15 +45,15 @@ pub async fn run(rounds: usize, engines: &[String]) {
     }
 }
 
-struct Made {
-    image: String,
-    accepted: Duration,
-    ready: Duration,
+pub struct Made {
+    pub image: String,
+    pub accepted: Duration,
+    pub ready: Duration,
 }
 
-async fn ours(client: &mut Client, engine: &dyn Engine, round: usize) -> Made {
+/// Creates what the body says, asks it as its user, and deletes it.
+pub async fn ours(client: &mut Client, engine: &dyn Engine, body: Value) -> Made {
     let facts = engine.facts();
-    let body = json!({ "name": format!("bench-{}-{round}", facts.id), "engine": facts.id, "password": PASSWORD, "sku": "B1ms" });
     let started = Instant::now();
     let (status, answer) = client.send(Method::POST, "/databases", &body.to_string()).await;
     let accepted = started.elapsed();
@@ -63,7 +65,7 @@ async fn ours(client: &mut Client, engine: &dyn Engine, round: usize) -> Made {
         protocol: facts.protocol,
         http_auth: facts.http_auth,
         host: "127.0.0.1".into(),
-        port: u16::try_from(instance["endpoint"]["port"].as_u64().unwrap()).unwrap(),
+        port: port(instance, facts.control_port),
         account: Account { username: instance["username"].as_str().unwrap().into(), password: Secret::new(PASSWORD) },
         database: instance["database"].as_str().map(Into::into),
         tls: None,
@@ -126,9 +128,18 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
     took
 }
 
+fn port(instance: &Value, number: usize) -> u16 {
+    u16::try_from(instance["endpoints"][number]["port"].as_u64().unwrap()).unwrap()
+}
+
 /// Asks every 5 ms, the same way for both.
-async fn first_query(engine: &dyn Engine, target: &Target, started: Instant) {
-    while LiveWire::default().run(target, &[engine.ping()], Duration::from_secs(2)).await.is_err() {
+pub async fn first_query(engine: &dyn Engine, target: &Target, started: Instant) {
+    until(engine, target, &[engine.ping()], started).await;
+}
+
+/// Calls until they are all answered.
+pub async fn until(engine: &dyn Engine, target: &Target, calls: &[Call], started: Instant) {
+    while LiveWire::default().run(target, calls, Duration::from_secs(5)).await.is_err() {
         assert!(started.elapsed() < DEADLINE, "{} did not answer", engine.facts().id);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

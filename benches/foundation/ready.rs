@@ -6,18 +6,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fluxdb::domain::sku::SKUS;
-use fluxdb::wire::live::LiveWire;
-use fluxdb::wire::{Target, Wire};
-use fluxdb_adapters::{Account, Advertised, Cx, Engine, FILES_DIR, Secret, Size};
-use hyper::Method;
-use serde_json::{Value, json};
+use fluxdb::wire::Target;
+use fluxdb_adapters::{Account, Advertised, Cx, Engine, FILES_DIR, Facts, Secret, Size, Version};
+use serde_json::json;
 
+use crate::create::{self, PASSWORD};
 use crate::daemon::Daemon;
 use crate::http::Client;
 use crate::stats::{median, ms};
-
-const PASSWORD: &str = "Bench0Password1";
-const DEADLINE: Duration = Duration::from_secs(240);
 
 pub async fn run(rounds: usize, engines: &[String]) {
     let daemon = Daemon::start(0).await;
@@ -27,53 +23,36 @@ pub async fn run(rounds: usize, engines: &[String]) {
     for id in engines {
         let engine = fluxdb_adapters::find(id).unwrap();
         let facts = engine.facts();
-        let image = format!("localhost/fluxdb/{id}:{}", facts.default_version);
-        if !Command::new("podman").args(["image", "exists", &image]).status().unwrap().success() {
-            println!("| {id} {} | no image here | | |", facts.default_version);
+        let Some((version, image)) = here(facts) else {
+            println!("| {id} | no image here | | |");
             continue;
-        }
+        };
         // A template, where the engine has one, is made by the first.
-        ours(&mut client, engine).await;
+        ours(&mut client, engine, version).await;
         let (mut plain, mut quick) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            plain.push(by_hand(engine, &image).await);
-            quick.push(ours(&mut client, engine).await);
+            plain.push(by_hand(engine, version, &image).await);
+            quick.push(ours(&mut client, engine, version).await);
         }
         let (p, q) = (median(&plain), median(&quick));
-        println!(
-            "| {id} {} | {} | {} | {:.2} |",
-            facts.default_version,
-            ms(p),
-            ms(q),
-            q.as_secs_f64() / p.as_secs_f64()
-        );
+        println!("| {id} {} | {} | {} | {:.2} |", version.id, ms(p), ms(q), q.as_secs_f64() / p.as_secs_f64());
     }
 }
 
-async fn ours(client: &mut Client, engine: &dyn Engine) -> Duration {
-    let facts = engine.facts();
-    let body = json!({ "name": format!("ready-{}", facts.id), "engine": facts.id, "password": PASSWORD, "sku": sku(engine).0 });
-    let started = Instant::now();
-    let (status, answer) = client.send(Method::POST, "/databases", &body.to_string()).await;
-    let answer: Value = serde_json::from_slice(&answer).unwrap();
-    assert_eq!(status, 202, "{answer:#}");
-    let id = answer["instance"]["id"].as_str().unwrap().to_owned();
-    // The operation succeeds when the user's query was answered and the limits are read back.
-    let operation = answer["operation"]["id"].as_str().unwrap().to_owned();
-    loop {
-        let (_, op) = client.send(Method::GET, &format!("/operations/{operation}"), "").await;
-        let op: Value = serde_json::from_slice(&op).unwrap();
-        match op["state"].as_str().unwrap() {
-            "succeeded" => break,
-            "failed" | "cancelled" => panic!("{op:#}"),
-            _ => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-        assert!(started.elapsed() < DEADLINE, "{op:#}");
-    }
-    let took = started.elapsed();
-    let (status, gone) = client.send(Method::DELETE, &format!("/databases/{id}?wait=90"), "").await;
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&gone));
-    took
+/// The default version, or another, whose image was built here.
+fn here(facts: &'static Facts) -> Option<(&'static Version, String)> {
+    let mut versions: Vec<&Version> = facts.versions.iter().collect();
+    versions.sort_by_key(|v| v.id != facts.default_version);
+    let named = |v: &'static Version| (v, format!("localhost/fluxdb/{}:{}", facts.id, v.id));
+    let exists = |image: &str| Command::new("podman").args(["image", "exists", image]).status().unwrap().success();
+    versions.into_iter().map(named).find(|(_, image)| exists(image))
+}
+
+async fn ours(client: &mut Client, engine: &dyn Engine, version: &Version) -> Duration {
+    let (id, sku) = (engine.facts().id, sku(engine).0);
+    let name = format!("ready-{id}");
+    let body = json!({ "name": name, "engine": id, "version": version.id, "password": PASSWORD, "sku": sku });
+    create::ours(client, engine, body).await.ready
 }
 
 /// The smallest size that the engine fits in with room to spare.
@@ -82,14 +61,14 @@ fn sku(engine: &dyn Engine) -> (&'static str, Size) {
     SKUS.iter().find(|s| s.size.memory_mib >= floor).map(|s| (s.id, s.size)).unwrap()
 }
 
-async fn by_hand(engine: &dyn Engine, image: &str) -> Duration {
+async fn by_hand(engine: &dyn Engine, version: &'static Version, image: &str) -> Duration {
     let facts = engine.facts();
     let name = format!("fluxdb-bench-hand-{}", facts.id);
     let ports: Vec<u16> = facts.ports.iter().map(|_| free_port()).collect();
     let account = |name: &str| Account { username: name.into(), password: Secret::new(PASSWORD) };
     let user = account(facts.default_username);
     let cx = Cx {
-        version: facts.version(facts.default_version).unwrap(),
+        version,
         size: sku(engine).1,
         system: if facts.single_account { user.clone() } else { account(facts.system_user) },
         user,
@@ -123,7 +102,7 @@ async fn by_hand(engine: &dyn Engine, image: &str) -> Duration {
     command.arg("-v").arg(format!("{}:{FILES_DIR}:ro", files.path().display()));
     for tmpfs in facts.tmpfs {
         let exec = if tmpfs.exec { "exec" } else { "noexec" };
-        command.arg("--mount").arg(format!("type=tmpfs,destination={},{exec},tmpfs-mode=1777", tmpfs.path));
+        command.arg("--mount").arg(format!("type=tmpfs,destination={},{exec},U=true", tmpfs.path));
     }
     for (port, published) in facts.ports.iter().zip(&ports) {
         command.arg("-p").arg(format!("127.0.0.1:{published}:{}", port.number));
@@ -135,6 +114,9 @@ async fn by_hand(engine: &dyn Engine, image: &str) -> Duration {
         command.arg("--entrypoint").arg(serde_json::to_string(entrypoint).unwrap());
     }
     command.arg(image).args(&launch.argv).stdout(Stdio::null());
+    // Left by a run that broke off.
+    podman(&["rm", "-f", "-v", "-t", "0", &name]);
+    podman(&["volume", "rm", "-f", &name]);
     let started = Instant::now();
     assert!(command.status().unwrap().success());
     let target = Target {
@@ -142,19 +124,24 @@ async fn by_hand(engine: &dyn Engine, image: &str) -> Duration {
         http_auth: facts.http_auth,
         host: "127.0.0.1".into(),
         port: ports[facts.control_port],
-        account: engine.first_login().unwrap_or(cx.system),
+        account: cx.system.clone(),
         database: None,
         tls: None,
     };
-    while LiveWire::default().run(&target, &[engine.ping()], Duration::from_secs(5)).await.is_err() {
-        assert!(started.elapsed() < DEADLINE, "{} did not answer", facts.id);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    // Who does it by hand makes the first administrator too, where the image does not.
+    if let Some(account) = engine.first_login() {
+        let (first, claim) = (Target { account, ..target.clone() }, engine.claim(&cx));
+        create::until(engine, &first, &claim, started).await;
     }
+    create::first_query(engine, &target, started).await;
     let took = started.elapsed();
-    for arguments in [vec!["rm", "-f", "-v", "-t", "10", &name], vec!["volume", "rm", "-f", &name]] {
-        assert!(Command::new("podman").args(arguments).stdout(Stdio::null()).status().unwrap().success());
-    }
+    podman(&["rm", "-f", "-v", "-t", "10", &name]);
+    podman(&["volume", "rm", "-f", &name]);
     took
+}
+
+fn podman(arguments: &[&str]) {
+    assert!(Command::new("podman").args(arguments).stdout(Stdio::null()).status().unwrap().success(), "{arguments:?}");
 }
 
 fn free_port() -> u16 {

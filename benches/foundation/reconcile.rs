@@ -7,7 +7,7 @@ use fluxdb::config::Config;
 use fluxdb::daemon;
 use fluxdb::domain::container::{self, LABEL_SPEC, plan};
 use fluxdb::domain::host::HostClass;
-use fluxdb::domain::instance::{Desired, Observed};
+use fluxdb::domain::instance::Desired;
 use fluxdb::runtime::ContainerRuntime;
 use fluxdb::runtime::fake::FakeRuntime;
 use fluxdb::store::{Store, instances};
@@ -51,8 +51,9 @@ pub async fn run() {
     let app = daemon::open(store, runtime.clone(), wire, vault, config, owner).await.unwrap();
     app.core.refresh_host().await.unwrap();
     for record in &records {
-        let spec = fluxdb::domain::instance::SpecHash(format!("r{}-x", record.revision));
-        app.core.registry.see(record.id, Observed::Present { running: true, ready: true, spec });
+        let container = container::Names::new(&app.core.owner, record.id).container();
+        let run = runtime.inspect(&container).await.unwrap().unwrap().summary.run();
+        app.core.registry.update(record.id, |e| e.answered = run);
     }
     let mut reconciler = Reconciler::new(app);
     runtime.forget_calls();

@@ -37,8 +37,6 @@ pub async fn run() {
         share(daemon.service_cpu_ms() - service),
         daemon.rss_kib() / 1024,
     );
-    // The daemon has closed the connection that lay idle meanwhile.
-    let mut client = Client::connect(&daemon).await;
     let (_, listed) = client.send(Method::GET, "/databases?limit=1000", "").await;
     let listed: Value = serde_json::from_slice(&listed).unwrap();
     let up = listed["items"].as_array().unwrap().iter().filter(|i| i["health"] == "UP").count();
