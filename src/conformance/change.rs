@@ -63,8 +63,7 @@ pub(super) async fn settings_known(rig: &mut Rig) -> Verdict {
             // What the server does not say is proven by its start with another value, in `settings_restart`.
             None if setting.apply != Apply::Dynamic => {}
             None => wrong.push(format!("{} is not known to the server", setting.name)),
-            // "0 = no limit" lies outside of the range that makes sense.
-            Some(value) if value == setting.default || value == "0" => {}
+            Some(value) if value == setting.default => {}
             Some(value) => {
                 if let Err(why) = setting.check(value) {
                     wrong.push(format!("{} is {value:?}, but {why}", setting.name));

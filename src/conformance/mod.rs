@@ -3,6 +3,7 @@
 
 mod basics;
 mod change;
+mod files;
 mod keep;
 mod people;
 mod rig;
@@ -36,6 +37,7 @@ const CHECKS: &[(&str, Run)] = &[
     ("metrics", |r| Box::pin(basics::metrics(r))),
     ("restart_keeps_data", |r| Box::pin(keep::restart(r))),
     ("recreate_keeps_data", |r| Box::pin(keep::recreate(r))),
+    ("config_test", |r| Box::pin(files::config_test(r))),
     ("tuning", |r| Box::pin(change::tuning(r))),
     ("settings_known", |r| Box::pin(change::settings_known(r))),
     ("settings_dynamic", |r| Box::pin(change::settings_dynamic(r))),

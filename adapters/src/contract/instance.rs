@@ -83,3 +83,14 @@ pub struct Launch {
     /// Files below [`FILES_DIR`].
     pub files: Vec<File>,
 }
+
+/// How a server checks a configuration without starting.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigTest {
+    /// The rendered file: one of [`Launch::files`].
+    pub file: &'static str,
+    /// A shell script that takes the file on standard input, beside a running server; it fails and says why, or it is well.
+    pub script: &'static str,
+    /// A line at the file's end that makes it fail, so that it is known to test something.
+    pub wrong: &'static str,
+}

@@ -12,7 +12,7 @@ pub use abilities::{Apply, Databases, Kind, Marker, Metric, Metrics, Proof, Role
 pub use call::{Answer, Call, Exec, Http, Kafka, KafkaAcl, Request};
 pub use connect::{Endpoint, NameKind, Shell, UriFormat};
 pub use facts::{Category, Facts, Floor, HttpAuth, LocalImage, Port, Protocol, Stop, Template, Tmpfs, User, Version};
-pub use instance::{Account, Advertised, Cx, FILES_DIR, File, Launch, SYSTEM_PASSWORD_FILE, Size};
+pub use instance::{Account, Advertised, ConfigTest, Cx, FILES_DIR, File, Launch, SYSTEM_PASSWORD_FILE, Size};
 pub use secret::Secret;
 pub use seed::{DataFiles, Seed};
 
@@ -76,6 +76,11 @@ pub trait Engine: Sync + Send {
     /// What the SKU promises and the running server can be asked about. Empty where it cannot.
     fn tuned(&self, _cx: &Cx) -> Vec<Tuned> {
         Vec::new()
+    }
+
+    /// Present when the server can check its configuration without starting.
+    fn config_test(&self, _cx: &Cx) -> Option<ConfigTest> {
+        None
     }
 
     /// Present when an initialised data directory can be copied for the next instance.

@@ -8,9 +8,9 @@ use minijinja::context;
 use crate::quote::{influx_ident, influx_literal, percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    LocalImage, Marker, Metrics, NameKind, Port, Protocol, Role, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size,
-    Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor,
+    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, Port, Protocol, Role, SYSTEM_PASSWORD_FILE, Secret,
+    Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod metrics;
@@ -168,6 +168,13 @@ impl Engine for Influxdb {
 
     fn ping(&self) -> Call {
         show("SHOW DATABASES")
+    }
+
+    fn config_test(&self, cx: &Cx) -> Option<ConfigTest> {
+        let script = "f=$(mktemp) && cat > $f && influxd config -config $f > /dev/null; code=$?; rm $f; exit $code";
+        // Names that it does not know it passes over, a second value not. Version 2 has no such command.
+        let test = ConfigTest { file: "influxdb.conf", script, wrong: "[data]\n[data]" };
+        (!is_two(cx)).then_some(test)
     }
 
     fn first_login(&self) -> Option<Account> {

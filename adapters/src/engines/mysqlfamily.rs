@@ -6,8 +6,9 @@ use super::sql::{self, Spelling};
 use crate::quote::{mysql_ident, mysql_literal};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Cx, DataFiles, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Launch, Marker, Metrics,
-    NameKind, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings, Shell, Size, Tuned, UriFormat, Users,
+    Account, Answer, Call, ConfigTest, Cx, DataFiles, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Launch,
+    Marker, Metrics, NameKind, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings, Shell, Size, Tuned, UriFormat,
+    Users,
 };
 
 mod metrics;
@@ -178,6 +179,19 @@ impl Engine for MysqlFamily {
                 read: first,
             },
         ]
+    }
+
+    fn config_test(&self, _cx: &Cx) -> Option<ConfigTest> {
+        let script = match self.flavour {
+            // It has no switch for it, but reads its options before it explains them.
+            Flavour::Mariadb => {
+                "f=$(mktemp) && cat > $f && mariadbd --defaults-file=$f --help --verbose > /dev/null; code=$?; rm $f; exit $code"
+            }
+            Flavour::Mysql => {
+                "f=$(mktemp) && cat > $f && mysqld --defaults-file=$f --validate-config; code=$?; rm $f; exit $code"
+            }
+        };
+        Some(ConfigTest { file: "fluxdb.cnf", script, wrong: "no_such_variable = 1" })
     }
 
     fn seed(&self) -> Option<&dyn Seed> {

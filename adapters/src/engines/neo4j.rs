@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage,
-    Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template,
-    Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Call, Category, ConfigTest, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop,
+    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod metrics;
@@ -141,6 +141,12 @@ impl Engine for Neo4j {
             env: vec![("HOME", "/tmp".into())],
             files,
         })
+    }
+
+    fn config_test(&self, _cx: &Cx) -> Option<ConfigTest> {
+        let script = "d=$(mktemp -d) && cat > $d/neo4j.conf && NEO4J_HOME=/var/lib/neo4j NEO4J_CONF=$d \
+                      java @/fluxdb/admin.args org.neo4j.cli.AdminTool server validate-config; code=$?; rm -r $d; exit $code";
+        Some(ConfigTest { file: "neo4j.conf", script, wrong: "server.no_such_setting=1" })
     }
 
     fn ping(&self) -> Call {

@@ -6,9 +6,9 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, pg_ident, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    LocalImage, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed, Settings, Shell, Size,
-    Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor,
+    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed,
+    Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod metrics;
@@ -261,6 +261,12 @@ impl Engine for Postgresql {
                 read: first,
             },
         ]
+    }
+
+    fn config_test(&self, _cx: &Cx) -> Option<ConfigTest> {
+        // It reads the whole file to say one value of it.
+        let script = "d=$(mktemp -d) && cat > $d/postgresql.conf && postgres -D $d -C max_connections; code=$?; rm -r $d; exit $code";
+        Some(ConfigTest { file: "postgresql.conf", script, wrong: "no_such_parameter = 1" })
     }
 
     fn seed(&self) -> Option<&dyn Seed> {
