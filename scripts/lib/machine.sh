@@ -45,7 +45,7 @@ make_machine() (
 )
 
 # furnish_machine ROOT KEY: a network, a way in, and two users: limited has cpu, memory and pids delegated, as systemd does
-# it by itself; plain has not.
+# it by itself; plain has memory and pids only, as older versions of systemd do it.
 furnish_machine() {
   local root=$1 user home
   echo fluxdb-test > "$root/etc/hostname"
@@ -59,7 +59,7 @@ furnish_machine() {
   chroot "$root" useradd --create-home --shell /bin/bash --uid 1000 limited
   chroot "$root" useradd --create-home --shell /bin/bash --uid 1001 plain
   install -d "$root/etc/systemd/system/user@1001.service.d" "$root/var/lib/systemd/linger"
-  printf '[Service]\nDelegate=\nDelegate=pids\n' > "$root/etc/systemd/system/user@1001.service.d/delegate.conf"
+  printf '[Service]\nDelegate=\nDelegate=memory pids\n' > "$root/etc/systemd/system/user@1001.service.d/delegate.conf"
   for user in root limited plain; do
     home=$(awk -F: -v u="$user" '$1 == u { print $6 }' "$root/etc/passwd")
     install -d -m 0700 "$root$home/.ssh"

@@ -55,6 +55,8 @@ pub enum HostClass {
     RootfulV2,
     /// An ordinary user on cgroup v2 with cpu, memory and pids delegated.
     RootlessV2,
+    /// The same without cpu, as older versions of systemd delegate by themselves: memory and processes are limited.
+    RootlessV2NoCpu,
     /// An ordinary user without delegation, or on cgroup v1: nothing can be enforced.
     RootlessPlain,
 }
@@ -69,17 +71,26 @@ impl HostClass {
             (false, 1) => Self::RootfulV1,
             (false, _) => Self::RootfulV2,
             // With the cgroupfs manager a rootless Podman shows limits in inspect that have no effect (podman#21575).
-            (true, 2) if missing_controllers(host).is_empty() && host.cgroup_manager == "systemd" => Self::RootlessV2,
+            (true, 2) if host.cgroup_manager == "systemd" => match missing_controllers(host)[..] {
+                [] => Self::RootlessV2,
+                ["cpu"] => Self::RootlessV2NoCpu,
+                _ => Self::RootlessPlain,
+            },
             (true, _) => Self::RootlessPlain,
         }
     }
 
-    /// Whether limits can be enforced at all.
+    /// Whether every limit can be enforced.
     pub fn enforces(self) -> bool {
         match self {
             Self::RootfulV1 | Self::RootfulV2 | Self::RootlessV2 => true,
-            Self::RootlessPlain => false,
+            Self::RootlessV2NoCpu | Self::RootlessPlain => false,
         }
+    }
+
+    /// Whether memory and processes can be limited at least.
+    pub fn limits_memory(self) -> bool {
+        self.enforces() || self == Self::RootlessV2NoCpu
     }
 
     /// Whether Podman runs as root.
@@ -97,8 +108,9 @@ impl HostClass {
         } else if host.cgroup_manager != "systemd" {
             "Rootless Podman uses the cgroupfs manager, under which limits have no effect. Run it inside a systemd user session (loginctl enable-linger) with cgroup_manager = \"systemd\".".into()
         } else {
+            let rest = if self.limits_memory() { " (memory and processes are limited all the same)" } else { "" };
             format!(
-                "Not delegated to this user: {}. Add a drop-in for user@.service with Delegate=cpu cpuset io memory pids, then log in again.",
+                "Not delegated to this user: {}{rest}. Add a drop-in for user@.service with Delegate=cpu cpuset io memory pids, then log in again.",
                 missing_controllers(host).join(", ")
             )
         })
@@ -137,4 +149,35 @@ pub struct HostLimits {
     /// Adjustment of the OOM killer's choice, -1000 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_score_adj: Option<i32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_user_is_limited_by_what_is_delegated() {
+        let class = |controllers: &[&str], manager: &str| {
+            let cgroup_controllers = controllers.iter().map(|c| (*c).to_owned()).collect();
+            let cgroup_manager = manager.to_owned();
+            let host = HostInfo {
+                rootless: true,
+                cgroup_version: 2,
+                cgroup_controllers,
+                cgroup_manager,
+                ..HostInfo::default()
+            };
+            let class = HostClass::of(&host);
+            assert_eq!(class.reason(&host).is_none(), class.enforces());
+            (class, class.reason(&host).unwrap_or_default())
+        };
+        assert_eq!(class(&["cpu", "io", "memory", "pids"], "systemd").0, HostClass::RootlessV2);
+        let (no_cpu, reason) = class(&["memory", "pids"], "systemd");
+        assert_eq!(no_cpu, HostClass::RootlessV2NoCpu);
+        assert!(reason.starts_with("Not delegated to this user: cpu (memory and processes are limited"), "{reason}");
+        let (nothing, reason) = class(&["pids"], "systemd");
+        assert_eq!(nothing, HostClass::RootlessPlain);
+        assert!(reason.starts_with("Not delegated to this user: cpu, memory. "), "{reason}");
+        assert_eq!(class(&["cpu", "memory", "pids"], "cgroupfs").0, HostClass::RootlessPlain);
+    }
 }

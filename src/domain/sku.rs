@@ -100,7 +100,7 @@ pub const CPU_PERIOD_US: u64 = 100_000;
 pub fn limits_for(series: Series, size: &Size, pids: u32, class: HostClass) -> HostLimits {
     let mib = 1024 * 1024;
     let memory = u64::from(size.memory_mib) * mib;
-    if !class.enforces() {
+    if !class.limits_memory() {
         return HostLimits::default();
     }
     let no_swap = matches!(series, Series::E | Series::F);
@@ -113,8 +113,8 @@ pub fn limits_for(series: Series, size: &Size, pids: u32, class: HostClass) -> H
         // On v2 this becomes memory.low: reclaimed last.
         // Whole MiB: the kernel rounds to pages, and what it says is compared with what was asked.
         memory_reservation_bytes: (series == Series::E).then_some(u64::from(size.memory_mib / 10 * 9) * mib),
-        cpu_quota_us: Some(u64::from(size.vcpu) * CPU_PERIOD_US),
-        cpu_shares: Some(match series {
+        cpu_quota_us: class.enforces().then_some(u64::from(size.vcpu) * CPU_PERIOD_US),
+        cpu_shares: class.enforces().then_some(match series {
             Series::B => 512,
             Series::D | Series::E => 1024,
             Series::F => 2048,
@@ -155,8 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_delegation_is_asked_for_nothing() {
+    fn a_host_is_asked_for_what_is_delegated() {
         let d = find("D1s").expect("D1s");
+        let all = limits_for(d.series, &d.size, 100, HostClass::RootlessV2);
+        let no_cpu = HostLimits { cpu_quota_us: None, cpu_shares: None, ..all };
+        assert_eq!(limits_for(d.series, &d.size, 100, HostClass::RootlessV2NoCpu), no_cpu);
+        assert!(no_cpu.memory_bytes.is_some() && no_cpu.pids.is_some());
         assert_eq!(limits_for(d.series, &d.size, 100, HostClass::RootlessPlain), HostLimits::default());
     }
 }

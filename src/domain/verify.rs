@@ -28,7 +28,7 @@ pub fn verify(spec: &ContainerSpec, seen: &ContainerDetail, class: HostClass) ->
         let got = seen.summary.labels.get(key);
         compare(&format!("the label {key}"), value.clone(), got.cloned().unwrap_or_default());
     }
-    if class.enforces() {
+    if class.limits_memory() {
         let (asked, got) = (&spec.limits, &seen.limits);
         for (what, asked, got) in [
             ("the memory limit", asked.memory_bytes, got.memory_bytes),

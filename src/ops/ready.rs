@@ -251,7 +251,10 @@ fn compare(class: HostClass, asked: HostLimits, effective: HostLimits, host_reas
     let reason = match (enforced, host_reason) {
         (true, _) if extras.is_empty() => None,
         (true, _) => Some(format!("Memory, CPU and processes are limited, but {}.", extras.join("; "))),
-        (false, Some(reason)) => Some(reason),
+        (false, Some(reason)) if differences.is_empty() => Some(reason),
+        (false, Some(reason)) => {
+            Some(format!("{reason} The kernel does not enforce what was asked either: {}.", differences.join("; ")))
+        }
         (false, None) => Some(format!("The kernel does not enforce what was asked: {}.", differences.join("; "))),
     };
     Limits { enforced, reason, asked, effective }
@@ -268,6 +271,19 @@ mod tests {
         let effective = HostLimits { oom_score_adj: Some(0), ..asked.clone() };
         let limits = compare(HostClass::RootfulV1, asked, effective, None);
         assert!(limits.enforced && limits.reason.is_some_and(|r| r.contains("CAP_SYS_RESOURCE")));
+    }
+
+    #[test]
+    fn a_host_that_limits_memory_alone_says_so_and_says_when_it_does_not() {
+        let asked = HostLimits { memory_bytes: Some(1), pids: Some(3), ..HostLimits::default() };
+        let told = |effective| {
+            let limits = compare(HostClass::RootlessV2NoCpu, asked.clone(), effective, Some("No cpu.".into()));
+            assert!(!limits.enforced, "there is no limit of CPU");
+            limits.reason.expect("a reason")
+        };
+        assert_eq!(told(asked.clone()), "No cpu.");
+        let off = told(HostLimits { memory_bytes: None, ..asked.clone() });
+        assert!(off.starts_with("No cpu. ") && off.ends_with("memory is not limited instead of 1."), "{off}");
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! cpu is not delegated: the instance runs all the same, and what is not enforced is said with the way to change it.
+//! cpu is not delegated: memory and processes are limited, and what is not enforced is said with the way to change it.
+
+use serde_json::json;
 
 use crate::VALKEY;
 use crate::guest::{Guest, on_a_sound_machine};
@@ -20,9 +22,18 @@ fn said_with_the_fix() {
     assert_eq!(limits["enforced"], false, "{instance:#}");
     let reason = limits["reason"].as_str().unwrap();
     assert!(reason.contains("cpu") && reason.contains("Delegate="), "{reason}");
-    assert_eq!(instance["badges"], serde_json::json!(["LIMITS_NOT_ENFORCED"]));
+    assert_eq!(limits["effective"]["memory_bytes"], 1024_u64 << 20, "{limits:#}");
+    assert_eq!(
+        (&limits["effective"]["pids"], &limits["effective"]["cpu_quota_us"]),
+        (&limits["asked"]["pids"], &json!(null))
+    );
+    assert!(limits["effective"]["pids"].is_u64(), "{limits:#}");
+    assert_eq!(instance["badges"], json!(["LIMITS_NOT_ENFORCED"]));
     let doctor = guest.fluxdb(USER, "doctor");
-    assert!(doctor.contains("limits are not enforced: cpu") && doctor.contains("Delegate="), "{doctor}");
+    assert!(
+        doctor.contains("memory and processes are limited; cpu not delegated") && doctor.contains("Delegate="),
+        "{doctor}"
+    );
 
     // The fix that was named is one. The machine was rebooted for it: what should run runs again, and limits count.
     guest.run(
@@ -35,5 +46,5 @@ fn said_with_the_fix() {
     guest.fluxdb(USER, "restart demo");
     let instance = guest.json(USER, "show demo");
     assert_eq!(instance["limits"]["enforced"], true, "{instance:#}");
-    assert_eq!(instance["badges"], serde_json::json!([]));
+    assert_eq!(instance["badges"], json!([]));
 }

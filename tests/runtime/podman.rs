@@ -136,7 +136,7 @@ async fn a_running_container_is_hardened_and_shows_no_secret() {
         for text in shown {
             assert!(!text.contains("canary"), "a password is shown in {text}");
         }
-        if real.class.enforces() {
+        if real.class.limits_memory() {
             let Attested::Read(limits) = real.runtime.attest(&detail).await.unwrap() else { panic!("unreadable") };
             assert_eq!(limits.memory_bytes, spec.limits.memory_bytes);
             assert_eq!(limits.cpu_quota_us, spec.limits.cpu_quota_us);

@@ -145,7 +145,8 @@ impl Engine for Neo4j {
 
     fn config_test(&self, _cx: &Cx) -> Option<ConfigTest> {
         let script = "d=$(mktemp -d) && cat > $d/neo4j.conf && NEO4J_HOME=/var/lib/neo4j NEO4J_CONF=$d \
-                      java @/fluxdb/admin.args org.neo4j.cli.AdminTool server validate-config; code=$?; rm -r $d; exit $code";
+                      java @/fluxdb/admin.args -Dbasedir=/var/lib/neo4j \
+                      org.neo4j.server.startup.Neo4jAdminCommand server validate-config; code=$?; rm -r $d; exit $code";
         Some(ConfigTest { file: "neo4j.conf", script, wrong: "server.no_such_setting=1" })
     }
 

@@ -166,7 +166,9 @@ fn delegation(host: &HostInfo) -> Requirement {
         None => met("limits", false, format!("CPU, memory and process limits are enforced ({})", word(class))),
         Some(reason) => {
             let lacking = missing_controllers(host);
-            let what = if host.cgroup_version == 2 && !lacking.is_empty() {
+            let what = if class.limits_memory() {
+                "memory and processes are limited; cpu not delegated".into()
+            } else if host.cgroup_version == 2 && !lacking.is_empty() {
                 format!("limits are not enforced: {} not delegated", lacking.join(", "))
             } else {
                 "limits are not enforced".into()
@@ -181,6 +183,7 @@ fn word(class: HostClass) -> &'static str {
         HostClass::RootfulV1 => "root, cgroup v1",
         HostClass::RootfulV2 => "root, cgroup v2",
         HostClass::RootlessV2 => "rootless, cgroup v2, delegated",
+        HostClass::RootlessV2NoCpu => "rootless, cgroup v2, without cpu",
         HostClass::RootlessPlain => "rootless, nothing delegated",
     }
 }
