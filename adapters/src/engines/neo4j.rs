@@ -156,7 +156,7 @@ impl Engine for Neo4j {
     }
 
     fn provision(&self, cx: &Cx) -> Vec<Call> {
-        users::put(&cx.user)
+        users::provision(&cx.user)
     }
 
     fn set_password(&self, account: &Account) -> Vec<Call> {

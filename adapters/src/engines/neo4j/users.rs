@@ -27,6 +27,23 @@ pub(super) fn put(account: &Account) -> Vec<Call> {
     ]
 }
 
+/// The user of an instance that has just been started. A first try may have been given up and still be at work in the
+/// server: then `IF NOT EXISTS` ends as "already exists", with the code of any other refusal. So the user is looked for.
+pub(super) fn provision(account: &Account) -> Vec<Call> {
+    let mut calls = put(account);
+    calls[0].tolerate = &["400"];
+    let look = system("SHOW USERS YIELD user WHERE user = $name RETURN user", &json!({ "name": account.username }));
+    calls.insert(1, look.checked(missing).not_yet(&[MISSING]));
+    calls
+}
+
+/// No code of the server's.
+const MISSING: &str = "user_missing";
+
+fn missing(answer: &Answer) -> Option<String> {
+    values(answer).is_empty().then(|| MISSING.to_owned())
+}
+
 impl Users for Neo4j {
     fn role(&self, role: Role) -> Result<(), &'static str> {
         match role {
@@ -81,5 +98,26 @@ impl Users for Neo4j {
             ],
             Role::Readwrite | Role::Read | Role::Backup => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    /// A first try that was given up may have made the user by now, or be about to.
+    #[test]
+    fn a_user_that_is_there_already_is_none_that_failed() {
+        let account = Account { username: "admin".into(), password: Secret::new("Canary0Password") };
+        let calls = provision(&account);
+        assert_eq!(calls[0].tolerate, ["400"]);
+        let look = calls[1].check.expect("it looks");
+        let answer = |rows| Answer::Json(json!({"data": {"fields": ["user"], "values": rows}}));
+        assert_eq!(look(&answer(json!([["admin"]]))), None);
+        let code = look(&answer(json!([]))).expect("missing");
+        assert!(calls[1].not_yet.contains(&code.as_str()), "asked again");
+        // Elsewhere a refusal is the server's word on the name or the password.
+        assert!(put(&account)[0].tolerate.is_empty());
     }
 }
