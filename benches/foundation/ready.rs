@@ -18,24 +18,26 @@ use crate::stats::{median, ms};
 pub async fn run(rounds: usize, engines: &[String]) {
     let daemon = Daemon::start(0).await;
     let mut client = Client::connect(&daemon).await;
-    println!("| engine | `podman run` | fluxdb | ratio |");
-    println!("|---|---|---|---|");
+    println!("| engine | `podman run` | the same, limited as the SKU | fluxdb | ratio | ratio to the limited one |");
+    println!("|---|---|---|---|---|---|");
     for id in engines {
         let engine = fluxdb_adapters::find(id).unwrap();
         let facts = engine.facts();
         let Some((version, image)) = here(facts) else {
-            println!("| {id} | no image here | | |");
+            println!("| {id} | no image here | | | | |");
             continue;
         };
         // A template, where the engine has one, is made by the first.
         ours(&mut client, engine, version).await;
-        let (mut plain, mut quick) = (Vec::new(), Vec::new());
+        let (mut plain, mut limited, mut quick) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            plain.push(by_hand(engine, version, &image).await);
+            plain.push(by_hand(engine, version, &image, false).await);
+            limited.push(by_hand(engine, version, &image, true).await);
             quick.push(ours(&mut client, engine, version).await);
         }
-        let (p, q) = (median(&plain), median(&quick));
-        println!("| {id} {} | {} | {} | {:.2} |", version.id, ms(p), ms(q), q.as_secs_f64() / p.as_secs_f64());
+        let (p, l, q) = (median(&plain), median(&limited), median(&quick));
+        let to = |other: Duration| q.as_secs_f64() / other.as_secs_f64();
+        println!("| {id} {} | {} | {} | {} | {:.2} | {:.2} |", version.id, ms(p), ms(l), ms(q), to(p), to(l));
     }
 }
 
@@ -61,7 +63,7 @@ fn sku(engine: &dyn Engine) -> (&'static str, Size) {
     SKUS.iter().find(|s| s.size.memory_mib >= floor).map(|s| (s.id, s.size)).unwrap()
 }
 
-async fn by_hand(engine: &dyn Engine, version: &'static Version, image: &str) -> Duration {
+async fn by_hand(engine: &dyn Engine, version: &'static Version, image: &str, limited: bool) -> Duration {
     let facts = engine.facts();
     let name = format!("fluxdb-bench-hand-{}", facts.id);
     let ports: Vec<u16> = facts.ports.iter().map(|_| free_port()).collect();
@@ -98,6 +100,9 @@ async fn by_hand(engine: &dyn Engine, version: &'static Version, image: &str) ->
         "--user",
         &format!("{uid}:{gid}"),
     ]);
+    if limited {
+        command.arg(format!("--cpus={}", cx.size.vcpu)).arg(format!("--memory={}m", cx.size.memory_mib));
+    }
     command.arg("-v").arg(format!("{name}:{}:U", facts.volume_path));
     command.arg("-v").arg(format!("{}:{FILES_DIR}:ro", files.path().display()));
     for tmpfs in facts.tmpfs {
