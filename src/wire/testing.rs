@@ -1,5 +1,8 @@
 //! Servers that speak TLS, in this process.
 
+use std::io::Write;
+use std::os::fd::AsRawFd;
+
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Target, Trust};
@@ -7,10 +10,12 @@ pub(super) use crate::tls::authority::Authority;
 
 impl Authority {
     pub(super) fn trust(&self) -> Trust {
-        // Kept for as long as the tests run: one driver reads it later.
-        let file = tempfile::NamedTempFile::new().expect("file").into_temp_path().keep().expect("file");
-        std::fs::write(&file, &self.pem).expect("write");
-        Trust::load(&file).expect("an authority")
+        // Without a name of its own, and open until the tests end: one driver reads it later, and nothing is left.
+        let mut file = tempfile::tempfile().expect("file");
+        file.write_all(self.pem.as_bytes()).expect("write");
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        std::mem::forget(file);
+        Trust::load(path.as_ref()).expect("an authority")
     }
 
     /// The same server behind TLS, for one that trusts this authority.

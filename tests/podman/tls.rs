@@ -23,7 +23,7 @@ struct Served {
 }
 
 impl Served {
-    /// Runs the image as its own entrypoint wants it, after `prepare`. The key is a copy that the server owns.
+    /// Runs this command by the image's own entrypoint. The key is a copy that the server owns.
     fn start(engine: &str, version: &str, user: &str, environment: &str, command: &str) -> Self {
         let facts = fluxdb_adapters::find(engine).unwrap().facts();
         let dir = tempfile::Builder::new().prefix("fluxdb-tls-").tempdir().unwrap();
@@ -125,8 +125,7 @@ async fn postgresql_over_tls() {
 async fn mariadb_over_tls() {
     let environment = format!("-e MARIADB_ROOT_PASSWORD={PASSWORD}");
     let command = "mariadbd --ssl-cert=/tls/server.pem --ssl-key=/tmp/key.pem --require-secure-transport=ON";
-    let served = Served::start("mariadb", "11.8", "mysql", &environment, command);
-    let mut served = served;
+    let mut served = Served::start("mariadb", "11.8", "mysql", &environment, command);
     served.target.account.username = "root".into();
     let mine = Call::sql("SHOW SESSION STATUS LIKE 'Ssl_version'");
     let answers = served.answers(&[mine.clone(), Call::bound("SELECT ?", &["bound"])]).await;
