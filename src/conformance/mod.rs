@@ -7,6 +7,7 @@ mod files;
 mod keep;
 mod people;
 mod rig;
+mod tenant;
 
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ const CHECKS: &[(&str, Run)] = &[
     ("role_readwrite", |r| Box::pin(people::role_readwrite(r))),
     ("role_read", |r| Box::pin(people::role_read(r))),
     ("role_backup", |r| Box::pin(people::role_backup(r))),
+    ("tenant", |r| Box::pin(tenant::tenant(r))),
     ("rotation", |r| Box::pin(people::rotation(r))),
     ("resize", |r| Box::pin(change::resize(r))),
     ("stop", |r| Box::pin(keep::stop(r))),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::host::{HostClass, HostLimits};
 use super::instance::{InstanceRecord, SpecHash};
-use super::{Error, InstanceId, Result};
+use super::{Error, InstanceId, Result, bootstrap};
 
 /// Label: id of the installation that made it.
 pub const LABEL_OWNER: &str = "fluxdb.owner";
@@ -168,7 +168,7 @@ pub struct Plan {
 pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> Result<Plan> {
     let engine = record.engine()?;
     let facts = engine.facts();
-    let launch = engine.launch(cx).map_err(Error::internal)?;
+    let launch = engine.launch(&bootstrap::launch_context(engine, cx)).map_err(Error::internal)?;
     let names = Names::new(owner, record.id);
 
     let mut tmpfs = vec![TmpfsMount {

@@ -1,6 +1,7 @@
 //! Pure rules: no I/O, no clock of their own, nothing that knows Podman, SQLite or HTTP.
 
 pub mod admission;
+pub mod bootstrap;
 pub mod conformance;
 pub mod container;
 pub mod detail;

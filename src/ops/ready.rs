@@ -10,7 +10,7 @@ use crate::domain::container::Names;
 use crate::domain::detail::ContainerRun;
 use crate::domain::host::{HostClass, HostLimits};
 use crate::domain::instance::InstanceRecord;
-use crate::domain::{Error, ErrorKind, Result};
+use crate::domain::{Error, ErrorKind, Result, bootstrap};
 use crate::runtime::{Attested, ContainerDetail, ContainerState};
 
 /// Pauses between tries: a Redis is up in a few milliseconds, a large recovery takes minutes.
@@ -79,8 +79,8 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
     Ok(format!("answered after {} ms, {badge}", took.as_millis()))
 }
 
-/// Sets what the user asked for, as the system account. A copy of a template still has the template's password;
-/// after a crash in between it may have the new one already.
+/// Sets what the user asked for, as the system account. A copy of a template still has the template's password, and a server
+/// that read its first password from a file has that one; after a crash in between it may have the new one already.
 async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
     let engine = record.engine()?;
     let provision = engine.provision(cx);
@@ -89,7 +89,7 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
             let password = template::password(core, from).await?;
             Some(Account { username: cx.system.username.clone(), password })
         }
-        None => engine.first_login(),
+        None => bootstrap::first_account(engine, cx).or_else(|| engine.first_login()),
     };
     let Some(first) = first else {
         return wait(core, record, &cx.system, None, &provision).await;
@@ -97,8 +97,8 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(core.config.operations.ready_deadline_secs);
     loop {
         let mut calls = engine.claim(cx);
-        // A copy of a template is claimed and provisioned in one session: a login less.
-        let all = record.seeded_from.is_some();
+        // Where the account stays the same, the server is claimed and provisioned in one session: a login less.
+        let all = first.username == cx.system.username;
         if all {
             calls.extend(provision.iter().cloned());
         }
@@ -110,7 +110,7 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
         }
         match wait(core, record, &cx.system, None, &provision).await {
             // Some servers make their first account a while after they begin to listen.
-            Err(e) if e.code == "login_refused" && engine.first_login().is_some() && Instant::now() < deadline => {
+            Err(e) if e.code == "login_refused" && record.seeded_from.is_none() && Instant::now() < deadline => {
                 still_runs(core, record).await?;
                 tokio::time::sleep(PAUSE.1).await;
             }

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use fluxdb_adapters::{Account, Secret};
+use fluxdb_adapters::{Account, Cx, Secret};
 use tracing::{info, warn};
 
 use super::core::template_context;
 use super::drive::Op;
 use super::{Core, converge, ready};
+use crate::domain::bootstrap;
 use crate::domain::container::{self, LABEL_KIND, Names};
 use crate::domain::instance::{Desired, InstanceRecord};
 use crate::domain::{Error, ErrorKind, InstanceId, Result};
@@ -100,20 +101,23 @@ async fn make(core: &Core, record: &InstanceRecord) -> Result<TemplateRow> {
     let stand_in = stand_in(record, free_port()?, &more);
     let names = Names::new(&core.owner, stand_in.id);
     let password = passwords::generate();
+    let cx = stand_in.cx(&stand_in.host_ip, password.clone(), password)?;
+    // The password that its copies begin with: the one of the template's only start.
+    let login = bootstrap::first_account(stand_in.engine()?, &cx).unwrap_or_else(|| cx.system.clone());
     let row = TemplateRow {
         id: names.volume(),
         engine: record.engine.clone(),
         version: record.version.clone(),
         image_digest: record.image_digest.clone(),
         ready: false,
-        ciphertext: core.vault.seal(&template_context(&names.volume()), &password)?,
+        ciphertext: core.vault.seal(&template_context(&names.volume()), &login.password)?,
     };
     // Written before anything is made, so that a crash leaves a row that says what to clean up.
     {
         let row = row.clone();
         core.store.write(move |tx| templates::put(tx, &row)).await?;
     }
-    if let Err(e) = initialise(core, &stand_in, &names, &password).await {
+    if let Err(e) = initialise(core, &stand_in, &names, &cx, &login).await {
         if let Err(left) = discard(core, &row).await {
             warn!(template = %row.id, error = %left.story(), "could not discard a failed template yet");
         }
@@ -128,10 +132,9 @@ async fn make(core: &Core, record: &InstanceRecord) -> Result<TemplateRow> {
     Ok(row)
 }
 
-async fn initialise(core: &Core, stand_in: &InstanceRecord, names: &Names, password: &Secret) -> Result<()> {
+async fn initialise(core: &Core, stand_in: &InstanceRecord, names: &Names, cx: &Cx, login: &Account) -> Result<()> {
     let facts = stand_in.engine()?.facts();
-    let cx = stand_in.cx(&stand_in.host_ip, password.clone(), password.clone())?;
-    let mut plan = container::plan(&core.owner, stand_in, &cx, core.class().await?)?;
+    let mut plan = container::plan(&core.owner, stand_in, cx, core.class().await?)?;
     plan.spec.labels.insert(LABEL_KIND.into(), "template".into());
     let mut labels = container::labels(&core.owner, stand_in.id);
     labels.insert(LABEL_KIND.into(), "template".into());
@@ -139,8 +142,7 @@ async fn initialise(core: &Core, stand_in: &InstanceRecord, names: &Names, passw
     converge::put_files(core, &plan).await?;
     core.runtime.create(&plan.spec).await?;
     core.runtime.start(&names.container()).await?;
-    let system = Account { username: facts.system_user.to_owned(), password: password.clone() };
-    ready::await_login(core, stand_in, &system).await?;
+    ready::await_login(core, stand_in, login).await?;
     core.runtime.stop(&names.container(), Duration::from_secs(u64::from(facts.stop.grace_secs))).await?;
     remove_container(core, names).await
 }

@@ -7,6 +7,7 @@ mod facts;
 mod instance;
 mod secret;
 mod seed;
+mod tenant;
 
 pub use abilities::{Apply, Databases, Kind, Marker, Metric, Metrics, Proof, Role, Setting, Settings, Tuned, Users};
 pub use call::{Answer, Call, Exec, Http, Kafka, KafkaAcl, Request};
@@ -15,6 +16,7 @@ pub use facts::{Category, Facts, Floor, HttpAuth, LocalImage, Port, Protocol, St
 pub use instance::{Account, Advertised, ConfigTest, Cx, FILES_DIR, File, Launch, SYSTEM_PASSWORD_FILE, Size};
 pub use secret::Secret;
 pub use seed::{DataFiles, Seed};
+pub use tenant::{Attack, OpenPath, PasswordFile, Repair};
 
 use crate::render;
 
@@ -81,6 +83,34 @@ pub trait Engine: Sync + Send {
     /// Present when the server can check its configuration without starting.
     fn config_test(&self, _cx: &Cx) -> Option<ConfigTest> {
         None
+    }
+
+    /// Known ways of becoming more than an account is, reaching what is not its own, or locking fluxdb out; for this version.
+    fn attacks(&self, _cx: &Cx) -> Vec<Attack> {
+        Vec::new()
+    }
+
+    /// When the server reads the file with the system account's password.
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::Absent
+    }
+
+    /// How the system account is brought back when the server refuses it.
+    ///
+    /// # Errors
+    /// As [`Engine::launch`].
+    fn repair(&self, _cx: &Cx) -> Result<Repair, render::RenderError> {
+        Ok(Repair::Never("no way is known"))
+    }
+
+    /// What answers without a password and cannot be closed.
+    fn open_paths(&self, _version: &str) -> &'static [OpenPath] {
+        &[]
+    }
+
+    /// Paths of this engine's HTTP ports that the suite asks for without a password, beside those that it asks every server.
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[]
     }
 
     /// Present when an initialised data directory can be copied for the next instance.

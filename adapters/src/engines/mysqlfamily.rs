@@ -7,8 +7,8 @@ use crate::quote::{mysql_ident, mysql_literal};
 use crate::render::{RenderError, render};
 use crate::{
     Account, Answer, Call, ConfigTest, Cx, DataFiles, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Launch,
-    Marker, Metrics, NameKind, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings, Shell, Size, Tuned, UriFormat,
-    Users,
+    Marker, Metrics, NameKind, PasswordFile, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings, Shell, Size, Tuned,
+    UriFormat, Users,
 };
 
 mod metrics;
@@ -192,6 +192,10 @@ impl Engine for MysqlFamily {
             }
         };
         Some(ConfigTest { file: "fluxdb.cnf", script, wrong: "no_such_variable = 1" })
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
     }
 
     fn seed(&self) -> Option<&dyn Seed> {

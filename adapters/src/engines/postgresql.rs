@@ -7,8 +7,8 @@ use crate::quote::{percent, pg_ident, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
     Account, Answer, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor,
-    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Seed,
-    Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, SYSTEM_PASSWORD_FILE,
+    Secret, Seed, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod metrics;
@@ -267,6 +267,10 @@ impl Engine for Postgresql {
         // It reads the whole file to say one value of it.
         let script = "d=$(mktemp -d) && cat > $d/postgresql.conf && postgres -D $d -C max_connections; code=$?; rm -r $d; exit $code";
         Some(ConfigTest { file: "postgresql.conf", script, wrong: "no_such_parameter = 1" })
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
     }
 
     fn seed(&self) -> Option<&dyn Seed> {
