@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use fluxdb_adapters::Repair;
+use serde::Serialize;
 use serde_json::json;
 
 use super::App;
@@ -12,6 +14,8 @@ use crate::api::Accepted;
 use crate::domain::instance::Desired;
 use crate::domain::operation::OperationKind;
 use crate::domain::{Error, InstanceId, Result};
+use crate::ops::core::masked;
+use crate::ops::restart::{RestartParams, no_repair};
 use crate::store::instances;
 
 impl App {
@@ -26,7 +30,7 @@ impl App {
             let host = self.core.refresh_host_if_unknown().await?;
             self.admission(&record, &host, Some(id)).await?.require(&record.sku)?;
         }
-        self.change_desired(caller, id, Action::Start, OperationKind::Start, Desired::Running).await
+        self.change_desired(caller, id, Action::Start, OperationKind::Start, Desired::Running, ()).await
     }
 
     /// Stops an instance; its data and its port stay.
@@ -34,7 +38,7 @@ impl App {
     /// # Errors
     /// `NotFound`, `Conflict` with the reason, `Unavailable`.
     pub async fn stop_instance(self: &Arc<Self>, caller: &Caller, id: InstanceId) -> Result<Accepted> {
-        self.change_desired(caller, id, Action::Stop, OperationKind::Stop, Desired::Stopped).await
+        self.change_desired(caller, id, Action::Stop, OperationKind::Stop, Desired::Stopped, ()).await
     }
 
     /// Stops it and brings it up again.
@@ -42,7 +46,23 @@ impl App {
     /// # Errors
     /// `NotFound`, `Conflict` with the reason, `Unavailable`.
     pub async fn restart_instance(self: &Arc<Self>, caller: &Caller, id: InstanceId) -> Result<Accepted> {
-        self.change_desired(caller, id, Action::Restart, OperationKind::Restart, Desired::Running).await
+        let params = RestartParams::default();
+        self.change_desired(caller, id, Action::Restart, OperationKind::Restart, Desired::Running, params).await
+    }
+
+    /// Stops it, gives the server the account and password again with which fluxdb logs in, and brings it up: for when the server
+    /// refuses fluxdb, whatever was done inside.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` with the reason (`no_account_repair` where the engine has no way), `Unavailable`.
+    pub async fn repair_account(self: &Arc<Self>, caller: &Caller, id: InstanceId) -> Result<Accepted> {
+        let record = self.look(caller, id, |e| Ok(e.record.clone()))?;
+        let cx = record.cx(&self.endpoint_host(&record), masked(), masked())?;
+        if let Repair::Never(why) = record.engine()?.repair(&cx).map_err(Error::internal)? {
+            return Err(no_repair(why));
+        }
+        let params = RestartParams { repair_account: true };
+        self.change_desired(caller, id, Action::Restart, OperationKind::Restart, Desired::Running, params).await
     }
 
     /// Removes an instance with its data.
@@ -50,7 +70,7 @@ impl App {
     /// # Errors
     /// `NotFound`, `Conflict` while it is protected or busy, `Unavailable`.
     pub async fn delete_instance(self: &Arc<Self>, caller: &Caller, id: InstanceId) -> Result<Accepted> {
-        self.change_desired(caller, id, Action::Delete, OperationKind::Delete, Desired::Deleted).await
+        self.change_desired(caller, id, Action::Delete, OperationKind::Delete, Desired::Deleted, ()).await
     }
 
     async fn change_desired(
@@ -60,18 +80,23 @@ impl App {
         action: Action,
         kind: OperationKind,
         desired: Desired,
+        params: impl Serialize,
     ) -> Result<Accepted> {
         self.require_writable(caller).await?;
         let record = self.look(caller, id, |e| {
             actions::require(e, action)?;
             Ok(e.record.clone())
         })?;
+        let params = match serde_json::to_value(params).map_err(Error::internal)? {
+            serde_json::Value::Null => json!({}),
+            params => params,
+        };
         let asked = Asked {
             kind,
             instance: Some(id),
             project: record.project.clone(),
-            params: json!({}),
-            audit: json!({ "name": record.name }),
+            audit: json!({ "name": record.name, "params": params }),
+            params,
         };
         let (operation, record) = self
             .accept(caller, asked, move |tx| {

@@ -96,8 +96,10 @@ pub enum Command {
     #[command(after_help = "Examples:\n  fluxdb stop demo")]
     Stop(ChangeArgs),
     /// Stop an instance and start it
-    #[command(after_help = "Examples:\n  fluxdb restart demo --timeout 60")]
-    Restart(ChangeArgs),
+    #[command(
+        after_help = "Examples:\n  fluxdb restart demo --timeout 60\n  fluxdb restart demo --repair-account   (the server refuses fluxdb: \"login_refused\")"
+    )]
+    Restart(RestartArgs),
     /// Delete an instance with its data
     #[command(
         visible_alias = "rm",

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 
-use super::args::{ChangeArgs, CreateArgs, DeleteArgs, ResizeArgs, UpdateArgs};
+use super::args::{ChangeArgs, CreateArgs, DeleteArgs, ResizeArgs, RestartArgs, UpdateArgs};
 use super::client::{self, Change};
 use super::exit::{CliError, Exit, Result};
 use super::output::mib;
@@ -106,6 +106,18 @@ pub fn act(session: &Session, args: &ChangeArgs, action: &str, done: &str) -> Re
     let change = Change { method: "POST", path: &path, body: None, if_match: None };
     let accepted = session.change(&client, change, args.wait)?;
     session.report(&accepted, &format!("{} {done}.", instance.name))
+}
+
+/// `fluxdb restart`
+///
+/// # Errors
+/// As the API says; `no_account_repair` where the engine has no way.
+pub fn restart(session: &Session, args: &RestartArgs) -> Result {
+    let (action, done) = match args.repair_account {
+        true => ("restart?repair_account=true", "was restarted, and fluxdb's account in it restored"),
+        false => ("restart", "was restarted"),
+    };
+    act(session, &args.change, action, done)
 }
 
 /// `fluxdb resize`

@@ -50,7 +50,7 @@ fn run(session: &Session, command: Command) -> Result {
         Command::Show(args) => instances::show(session, &args),
         Command::Start(args) => changes::act(session, &args, "start", "runs"),
         Command::Stop(args) => changes::act(session, &args, "stop", "is stopped; its data stays"),
-        Command::Restart(args) => changes::act(session, &args, "restart", "was restarted"),
+        Command::Restart(args) => changes::restart(session, &args),
         Command::Delete(args) => changes::delete(session, &args),
         Command::Resize(args) => changes::resize(session, &args),
         Command::Update(args) => changes::update(session, &args),

@@ -6,6 +6,7 @@ mod change;
 mod files;
 mod keep;
 mod people;
+mod repair;
 mod rig;
 mod tenant;
 
@@ -51,6 +52,7 @@ const CHECKS: &[(&str, Run)] = &[
     ("role_backup", |r| Box::pin(people::role_backup(r))),
     ("tenant", |r| Box::pin(tenant::tenant(r))),
     ("rotation", |r| Box::pin(people::rotation(r))),
+    ("repair_account", |r| Box::pin(repair::repair_account(r))),
     ("resize", |r| Box::pin(change::resize(r))),
     ("stop", |r| Box::pin(keep::stop(r))),
     ("start_keeps_data", |r| Box::pin(keep::start(r))),

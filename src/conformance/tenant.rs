@@ -100,7 +100,7 @@ fn shown(answers: &[Answer]) -> String {
 }
 
 /// The account that fluxdb uses and the user's both log in.
-async fn in_control(rig: &Rig, when: &str) -> Result<()> {
+pub(super) async fn in_control(rig: &Rig, when: &str) -> Result<()> {
     let ping = [rig.engine.ping()];
     rig.as_system(&ping).await.map_err(|e| e.context(format!("{when}, fluxdb's own account")))?;
     rig.as_user(&ping).await.map_err(|e| e.context(format!("{when}, the user's account")))?;

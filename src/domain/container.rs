@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fluxdb_adapters::{Cx, FILES_DIR, Secret};
+use fluxdb_adapters::{Cx, FILES_DIR, Launch, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,7 @@ pub const LABEL_NAME: &str = "fluxdb.name";
 pub const LABEL_SPEC: &str = "fluxdb.spec";
 /// Label: engine id.
 pub const LABEL_ENGINE: &str = "fluxdb.engine";
-/// Label: what it is: `instance`, `template`.
+/// Label: what it is: `instance`, `template`, `repair`.
 pub const LABEL_KIND: &str = "fluxdb.kind";
 
 /// Size of the tmpfs that holds rendered files and passwords, MiB.
@@ -167,8 +167,24 @@ pub struct Plan {
 /// A record or template that this binary cannot make sense of (`Internal`).
 pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> Result<Plan> {
     let engine = record.engine()?;
-    let facts = engine.facts();
     let launch = engine.launch(&bootstrap::launch_context(engine, cx)).map_err(Error::internal)?;
+    plan_launch(owner, record, cx, class, launch, record.revision)
+}
+
+/// Builds the container of an instance for this way of starting it. `revision` is in the names of its files.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_launch(
+    owner: &str,
+    record: &InstanceRecord,
+    cx: &Cx,
+    class: HostClass,
+    launch: Launch,
+    revision: u32,
+) -> Result<Plan> {
+    let engine = record.engine()?;
+    let facts = engine.facts();
     let names = Names::new(owner, record.id);
 
     let mut tmpfs = vec![TmpfsMount {
@@ -188,7 +204,7 @@ pub fn plan(owner: &str, record: &InstanceRecord, cx: &Cx, class: HostClass) -> 
     let mut secrets = Vec::new();
     let mut files = Vec::new();
     for file in launch.files {
-        let name = names.secret(file.name, record.revision);
+        let name = names.secret(file.name, revision);
         secrets.push(SecretMount { source: name.clone(), target: format!("{FILES_DIR}/{}", file.name) });
         files.push((name, file.content));
     }

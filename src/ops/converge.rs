@@ -177,21 +177,25 @@ async fn create_container(op: &Op, record: &InstanceRecord) -> Result<ContainerD
     let (mut plan, _) = core.plan(&record).await?;
     plan.spec.labels.insert(LABEL_SPEC.into(), spec_label(record.revision, &plan).0);
     put_files(core, &plan).await?;
-    let detail = core.runtime.create(&plan.spec).await?;
-    let class = core.class().await?;
-    if let Err(differences) = crate::domain::verify::verify(&plan.spec, &detail, class) {
-        core.runtime.remove(&plan.spec.name).await?;
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "baseline_not_applied",
-            format!(
-                "The container was not made as asked, so it was not started: {}. This Podman ignores a security setting; update it.",
-                differences.join("; ")
-            ),
-        ));
-    }
+    let detail = create_verified(core, &plan).await?;
     drop_old_files(core, &names, record.revision).await?;
     Ok(detail)
+}
+
+/// Creates a container and compares what Podman made with the specification; one that differs is removed, not started.
+pub(super) async fn create_verified(core: &Core, plan: &Plan) -> Result<ContainerDetail> {
+    let detail = core.runtime.create(&plan.spec).await?;
+    let class = core.class().await?;
+    let Err(differences) = crate::domain::verify::verify(&plan.spec, &detail, class) else { return Ok(detail) };
+    core.runtime.remove(&plan.spec.name).await?;
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "baseline_not_applied",
+        format!(
+            "The container was not made as asked, so it was not started: {}. This Podman ignores a security setting; update it.",
+            differences.join("; ")
+        ),
+    ))
 }
 
 /// Puts every file of a plan, a few at a time.

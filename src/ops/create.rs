@@ -36,23 +36,6 @@ pub async fn start(op: &Op) -> Result<()> {
     converge(op, op.instance()?).await
 }
 
-/// Stops the server and brings it up again, with a container as this fluxdb would make it.
-///
-/// # Errors
-/// As [`converge`].
-pub async fn restart(op: &Op) -> Result<()> {
-    let id = op.instance()?;
-    op.step_once("stop", || async move {
-        let Some(record) = op.core.registry.record(id) else { return Err(Error::not_found("instance")) };
-        let name = Names::new(&op.core.owner, id).container();
-        let grace = std::time::Duration::from_secs(u64::from(record.engine()?.facts().stop.grace_secs));
-        op.core.runtime.stop(&name, grace).await?;
-        Ok(String::new())
-    })
-    .await?;
-    converge(op, id).await
-}
-
 /// Takes a failed create back: nothing is left but the operation.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Core, configure, create, fault, host_work};
+use super::{Core, configure, create, fault, host_work, restart};
 use crate::domain::instance::StoredError;
 use crate::domain::operation::{OperationKind, OperationRecord, OperationState, Progress, StepState};
 use crate::domain::{Error, ErrorKind, InstanceId, Result};
@@ -112,7 +112,7 @@ async fn run(op: &Op) -> Result<()> {
         OperationKind::Create => create::create(op).await,
         OperationKind::Start | OperationKind::Resize | OperationKind::Repair => create::start(op).await,
         OperationKind::Stop | OperationKind::Delete => super::converge::converge(op, op.instance()?).await,
-        OperationKind::Restart => create::restart(op).await,
+        OperationKind::Restart => restart::restart(op).await,
         OperationKind::Configure => configure::configure(op).await,
         OperationKind::ImagePull | OperationKind::ImageBuild => host_work::image(op).await,
         OperationKind::PodmanInstall => host_work::podman_install(op).await,
@@ -124,11 +124,11 @@ async fn unwind(op: &Op) -> Result<()> {
         OperationKind::Create => create::undo_create(op).await,
         OperationKind::Resize => create::undo_resize(op).await,
         OperationKind::Configure => configure::undo_configure(op).await,
+        OperationKind::Restart => restart::undo_restart(op).await,
         OperationKind::Start
         | OperationKind::Repair
         | OperationKind::Stop
         | OperationKind::Delete
-        | OperationKind::Restart
         | OperationKind::ImagePull
         | OperationKind::ImageBuild
         | OperationKind::PodmanInstall => Ok(()),

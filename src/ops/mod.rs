@@ -11,6 +11,7 @@ pub mod host_work;
 pub mod image;
 pub mod ready;
 pub mod registry;
+pub mod restart;
 mod talk;
 pub mod template;
 

@@ -28,7 +28,7 @@ const LOG_LINES: u32 = 15;
 ///
 /// # Errors
 /// `container_exited` with the last log lines; `not_ready` after the deadline; `login_refused` when the server
-/// knows another password.
+/// knows another password, `system_login_refused` when it does so after its first start.
 pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String> {
     let started = Instant::now();
     let engine = record.engine()?;
@@ -46,7 +46,9 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
         // Users may change their own password by hand; that is no reason to call the server down.
         match wait(core, record, &cx.system, None, &ping).await {
             Ok(()) if record.initialized_at.is_some() => break,
-            Err(e) if e.code == "login_refused" && started.elapsed() >= LATE_ACCOUNTS => return Err(e),
+            Err(e) if e.code == "login_refused" && started.elapsed() >= LATE_ACCOUNTS => {
+                return Err(system_login_refused(record, e));
+            }
             Err(e) if e.code != "login_refused" => return Err(e),
             Ok(()) | Err(_) => {}
         }
@@ -77,6 +79,16 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
         e.complaint = None;
     });
     Ok(format!("answered after {} ms, {badge}", took.as_millis()))
+}
+
+/// What a refused login of fluxdb's own account means, and what to do.
+pub fn system_login_refused(record: &InstanceRecord, refused: Error) -> Error {
+    let text = format!(
+        "The server refuses the account that fluxdb uses ({}): somebody changed it inside the server. Restore it with: fluxdb restart {} --repair-account",
+        record.engine().map_or("unknown", |e| e.facts().system_user),
+        record.name
+    );
+    Error::new(ErrorKind::Unauthenticated, "system_login_refused", text).context(refused.story())
 }
 
 /// Sets what the user asked for, as the system account. A copy of a template still has the template's password, and a server

@@ -15,7 +15,7 @@ use crate::domain::detail::ContainerRun;
 use crate::domain::instance::{Desired, InstanceRecord, Observed};
 use crate::domain::{ErrorKind, Result};
 use crate::ops::registry::DOWN_AFTER;
-use crate::ops::{Core, converge};
+use crate::ops::{Core, converge, ready};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -68,7 +68,11 @@ pub async fn once(app: &App) -> (usize, usize) {
 
 async fn ask(core: &Core, record: &InstanceRecord) -> Result<()> {
     let cx = core.cx(record).await?;
-    core.poll(record, &cx.system, &[record.engine()?.ping()], LIMIT).await.map(|_| ())
+    match core.poll(record, &cx.system, &[record.engine()?.ping()], LIMIT).await {
+        Ok(_) => Ok(()),
+        Err(e) if e.code == "login_refused" => Err(ready::system_login_refused(record, e)),
+        Err(e) => Err(e),
+    }
 }
 
 /// Nothing listens: the container may have ended without a word from the runtime. Then the reconciler is told.

@@ -109,6 +109,17 @@ pub struct ChangeArgs {
     pub wait: WaitArgs,
 }
 
+/// `fluxdb restart`
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// Give the server the account again with which fluxdb logs in: for when it refuses fluxdb
+    #[arg(long)]
+    pub repair_account: bool,
+    /// Which instance, and whether to wait.
+    #[command(flatten)]
+    pub change: ChangeArgs,
+}
+
 /// `fluxdb delete`
 #[derive(Debug, Args)]
 pub struct DeleteArgs {

@@ -144,17 +144,37 @@ pub async fn stop(
     change(&http, &writer, Some(id), query.wait, act).await
 }
 
-/// Stops and starts an instance.
+/// Query of a restart.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestartQuery {
+    wait: Wait,
+    repair_account: bool,
+}
+
+/// Stops and starts an instance. With `repair_account` the server is first given the account again with which fluxdb logs in:
+/// for when it refuses fluxdb (`login_refused`), whatever was done inside. The users' accounts and data stay as they are.
 #[utoipa::path(post, path = "/databases/{id}/restart", tag = "Instances", security(("bearer" = ["databases:write"])),
-    params(("id" = InstanceId, Path)),
-    responses((status = 202, description = "Being restarted", body = Accepted)))]
+    params(
+        ("id" = InstanceId, Path),
+        ("repair_account" = Option<bool>, Query, description = "Restore the account that fluxdb uses"),
+    ),
+    responses(
+        (status = 202, description = "Being restarted", body = Accepted),
+        (status = 409, description = "`no_account_repair`: this engine has no way"),
+    ))]
 pub async fn restart(
     State(http): State<Http>,
     writer: Writer,
     Id(id): Id<InstanceId>,
-    Query(query): Query<ChangeQuery>,
+    Query(query): Query<RestartQuery>,
 ) -> Result<Response, Failure> {
-    let act = move |app: Arc<App>, caller: Arc<_>| async move { app.restart_instance(&caller, id).await };
+    let act = move |app: Arc<App>, caller: Arc<_>| async move {
+        match query.repair_account {
+            true => app.repair_account(&caller, id).await,
+            false => app.restart_instance(&caller, id).await,
+        }
+    };
     change(&http, &writer, Some(id), query.wait, act).await
 }
 
