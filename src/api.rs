@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::OperationId;
+use crate::domain::instance::StoredError;
 
 mod access;
 mod catalog;
@@ -48,9 +49,12 @@ pub struct Problem {
     /// Places in the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
-    /// The operation in the way.
+    /// The operation in the way, or (`operation_failed`) the one that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
+    /// Why the operation failed that was waited for (`operation_failed`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<StoredError>,
 }
 
 /// A place in the request and what is wrong there.

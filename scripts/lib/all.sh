@@ -19,5 +19,7 @@ export project
 . "$project/scripts/lib/images.sh"
 # shellcheck source=daemon.sh
 . "$project/scripts/lib/daemon.sh"
+# shellcheck source=tour.sh
+. "$project/scripts/lib/tour.sh"
 # shellcheck source=machine.sh
 . "$project/scripts/lib/machine.sh"

@@ -19,6 +19,25 @@ choose_places() {
   data=${data:-$(usual_data_dir)}
 }
 
+# client_config: where the command line of everybody who may use this daemon looks for it.
+client_config() {
+  if is_root; then echo /etc/fluxdb/config.toml; else echo "${XDG_CONFIG_HOME:-$(home_of "$user")/.config}/fluxdb/config.toml"; fi
+}
+
+readonly client_config_header='# Written by scripts/up: where the daemon is. Remove this line, and it is never written again.'
+
+# write_client_config: the daemon and the command line read the same file, so that `fluxdb list` finds what scripts/up started. A file
+# that somebody else wrote is left alone.
+write_client_config() {
+  local file
+  file=$(client_config)
+  if [ -e "$file" ] && ! grep -qxF "$client_config_header" "$file"; then
+    warn "$file is yours and was left alone; to reach this daemon: export FLUXDB_DATA_DIR=$data FLUXDB_LISTEN=$listen"
+    return
+  fi
+  printf '%s\n' "$client_config_header" '[server]' "listen = \"$listen\"" '[data]' "dir = \"$data\"" | write_if_changed "$file"
+}
+
 pid_file() { echo "$data/daemon.pid"; }
 log_file() { echo "$data/daemon.log"; }
 

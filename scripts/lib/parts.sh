@@ -147,8 +147,9 @@ conforms() {
 
 # The README's first command, in a place of its own beside whatever runs on this machine.
 part_up() {
-  local name=fluxdb-test-$$ data=/var/lib/fluxdb/test-$$ up first second
+  local name=demo data=/var/lib/fluxdb/test-$$ up first second
   export FLUXDB_BIN_DIR=/var/lib/fluxdb/test-bin-$$
+  keep_client_config
   up=("$project/scripts/up" --name "$name" --port 17620 --data-dir "$data" --binary "$CARGO_TARGET_DIR/debug/fluxdb")
   user_volumes > "$logs/volumes"
   own_check 'the program builds' quiet cargo build --workspace --locked
@@ -156,6 +157,7 @@ part_up() {
   first=$(tail -n 1 "$logs/first")
   own_check 'its last line is a connection string that psql takes' psql_says 7 "$first" \
     'CREATE TABLE kept AS SELECT 7 AS n; SELECT n FROM kept'
+  take_the_tour
   own_check 'scripts/up again ends' up_to_file "$logs/second"
   second=$(tail -n 1 "$logs/second")
   own_check 'and prints the same' test "$first" = "$second"
@@ -164,6 +166,7 @@ part_up() {
   own_check 'scripts/up brings it back' up_to_file "$logs/third"
   own_check 'with its data' psql_says 7 "$(tail -n 1 "$logs/third")" 'SELECT n FROM kept'
   remove_up "$name" "$data"
+  restore_client_config
 }
 
 up_to_file() { timeout 900 "${up[@]}" > "$1" 2> "$logs/up" < /dev/null || { local code=$?; tail -n 40 "$logs/up"; return "$code"; }; }

@@ -112,7 +112,9 @@ impl CliError {
             }
             _ => {}
         }
-        if let Some(id) = problem.operation_id {
+        if problem.code == "operation_failed" {
+            error.exit = Exit::OperationFailed;
+        } else if let Some(id) = problem.operation_id {
             error
                 .notes
                 .push(format!("In the way: fluxdb operations show {id} (wait for it: fluxdb operations follow {id})"));

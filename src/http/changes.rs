@@ -1,8 +1,8 @@
 //! How a change is carried out and answered: to its end even when the client goes away, `202`, or `200` within `?wait=`.
 //!
 //! An accepted change answers `202` with the operation to follow. With `?wait=SECONDS` the answer is held until the
-//! operation has ended, and is then `200` with the operation as it ended (a failed one has `state: failed`) and the
-//! instance as it is; when the time is up first, it is `202` all the same.
+//! operation has ended, and is then `200` with the operation and the instance as they are, or `409` (`operation_failed`, with the
+//! operation's own error as `cause`) when it did not succeed; when the time is up first, it is `202` all the same.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::auth::Writer;
 use super::problem::Failure;
 use crate::api::{Accepted, BASE, Instance, Operation};
 use crate::app::{App, Caller};
+use crate::domain::operation::OperationState;
 use crate::domain::{Error, ErrorKind, InstanceId, OperationId, Result};
 
 /// The longest `?wait=`.
@@ -82,7 +83,12 @@ where
 /// From reading the operation or the instance.
 pub async fn answer_within(http: &Http, caller: &Caller, wait: Wait, accepted: Accepted) -> Result<Response, Failure> {
     let Some(operation) = accepted.operation.as_ref().filter(|_| wait.0 > 0) else { return Ok(answer(&accepted)) };
+    // Whoever asked for a cancel wants to see it cancelled.
+    let cancel = matches!(operation.state, OperationState::Cancelling | OperationState::Cancelled);
     let Some(operation) = ended(http, operation.id, wait).await? else { return Ok(answer(&accepted)) };
+    if operation.state != OperationState::Succeeded && !cancel {
+        return Err(Failure::of_operation(&operation));
+    }
     let instance = instance_now(http, caller, &accepted).await?;
     Ok(answer(&Accepted { operation: Some(operation), instance, password: accepted.password }))
 }

@@ -4,7 +4,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::{error, warn};
 
-use crate::api::{BASE, Problem, ProblemField};
+use crate::api::{BASE, Operation, Problem, ProblemField};
+use crate::domain::instance::StoredError;
 use crate::domain::{Error, ErrorKind};
 
 /// Content type of every refusal.
@@ -24,6 +25,7 @@ struct Inner {
     error: Error,
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<StoredError>,
 }
 
 impl Failure {
@@ -38,13 +40,25 @@ impl Failure {
         Self::build(error, status, vec![(name, value)])
     }
 
+    /// An operation that was waited for and did not succeed.
+    pub fn of_operation(operation: &Operation) -> Self {
+        let cause = operation.error.clone();
+        let (kind, state) = (operation.kind.as_str(), operation.state.as_str());
+        let why = cause.as_ref().map_or("", |e| e.detail.as_str());
+        let error =
+            Error::conflict("operation_failed", format!("The {kind} ended as {state}. {why}").trim().to_owned());
+        let error = error.blocked_by(operation.id);
+        let inner = Inner { status: status(error.kind), error, headers: Vec::new(), cause };
+        Self { inner: std::sync::Arc::new(inner) }
+    }
+
     /// The error behind it.
     pub fn error(&self) -> &Error {
         &self.inner.error
     }
 
     fn build(error: Error, status: StatusCode, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { inner: std::sync::Arc::new(Inner { error, status, headers }) }
+        Self { inner: std::sync::Arc::new(Inner { error, status, headers, cause: None }) }
     }
 }
 
@@ -82,7 +96,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
 
 /// Writes the answer of a refusal, and into the log what the caller must not read.
 pub fn render(failure: &Failure, request_id: &str, path: &str) -> Response {
-    let Inner { error, status, headers } = &*failure.inner;
+    let Inner { error, status, headers, cause } = &*failure.inner;
     tell_operator(error);
     let detail = if error.kind == ErrorKind::Internal { GENERIC.to_owned() } else { error.public.clone() };
     let problem = Problem {
@@ -100,6 +114,7 @@ pub fn render(failure: &Failure, request_id: &str, path: &str) -> Response {
             .map(|f| ProblemField { pointer: f.pointer.clone(), detail: f.detail.clone() })
             .collect(),
         operation_id: error.operation,
+        cause: cause.clone(),
     };
     let mut response = (*status, axum::Json(problem)).into_response();
     let out = response.headers_mut();

@@ -63,13 +63,15 @@ async fn when_the_wait_is_too_short_the_answer_is_202() {
 }
 
 #[tokio::test]
-async fn a_failed_operation_is_a_200_that_says_so() {
+async fn a_failed_operation_that_was_waited_for_is_a_409_that_says_why() {
     let app = TestApp::start().await;
     app.runtime.set_tamper(Some(|container| container.no_new_privileges = false));
     let body = json!({"name": "demo", "engine": "redis", "sku": "B1ls"});
-    let done = app.post("/databases?wait=25").json(&body).send().await.expect(200);
-    assert_eq!(done["operation"]["state"], "failed");
-    assert!(!text(&done, "/operation/error/code").is_empty() && !text(&done, "/operation/error/detail").is_empty());
+    let problem = app.post("/databases?wait=25").json(&body).send().await.expect(409);
+    assert_eq!((text(&problem, "/code"), text(&problem, "/cause/code")), ("operation_failed", "baseline_not_applied"));
+    assert!(text(&problem, "/detail").contains(text(&problem, "/cause/detail")), "{problem}");
+    let operation = app.get(&format!("/operations/{}", text(&problem, "/operation_id"))).send().await.expect(200);
+    assert_eq!((&operation["state"], &operation["error"]), (&json!("failed"), &problem["cause"]));
 }
 
 #[tokio::test]
