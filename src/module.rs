@@ -16,12 +16,23 @@ pub struct Module {
     pub name: String,
     /// Version; the package's.
     pub version: String,
+    /// SPDX expression; the package's.
+    pub license: String,
+    /// What it needs of its platform.
+    pub requires: Requires,
     /// What every table's name begins with.
     pub table_prefix: String,
     /// Path below which every route lives.
     pub base_path: String,
     /// Permissions.
     pub permissions: Vec<ModulePermission>,
+}
+
+/// What the module needs of its platform.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Requires {
+    /// Versions of Flux that can load it: `>=1.0.0`.
+    pub flux: String,
 }
 
 /// A permission in module.json.
@@ -49,7 +60,11 @@ mod tests {
     #[test]
     fn constants_that_must_be_known_at_compile_time_agree_with_it() {
         assert_eq!(module().base_path, crate::api::BASE);
-        assert_eq!(module().version, env!("CARGO_PKG_VERSION"));
+        assert_eq!(
+            (module().version.as_str(), module().license.as_str()),
+            (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_LICENSE"))
+        );
+        assert_eq!(module().requires.flux, ">=1.0.0");
         let permissions: Vec<_> = module().permissions.iter().map(|p| p.id.as_str()).collect();
         assert_eq!(permissions, [Permission::Read.as_str(), Permission::Write.as_str()]);
         assert_eq!(module().table_prefix, format!("{}_databases_", module().id));

@@ -16,7 +16,7 @@ use crate::api::{Accepted, BASE, Problem};
         description = "Databases as a service on one host: PostgreSQL, MariaDB, Redis and Valkey in rootless Podman.\n\n\
             A change answers `202` with an operation to follow at `Location`; `?wait=SECONDS` holds the answer until it has ended (`200`). \
             Refusals are `application/problem+json` with a stable `code`. Times are RFC 3339 in UTC, ids UUIDv7, sizes have their unit in the name.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/api/modules/databases")),
     tags(
