@@ -16,6 +16,9 @@ pub struct Operation {
     pub kind: OperationKind,
     /// On which instance.
     pub instance_id: Option<InstanceId>,
+    /// That instance's name now; null when it is gone.
+    #[serde(default)]
+    pub instance_name: Option<String>,
     /// Where it stands.
     pub state: OperationState,
     /// The current step, or a line about it.

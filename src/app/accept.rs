@@ -147,7 +147,7 @@ impl App {
     /// The answer to an accepted change.
     pub(super) async fn accepted(&self, operation: OperationRecord, id: Option<InstanceId>) -> Accepted {
         Accepted {
-            operation: Some(super::operations::view(&operation, Vec::new())),
+            operation: Some(self.operation_view(&operation, Vec::new())),
             instance: id.and_then(|id| self.instance_view(id)),
             password: None,
         }

@@ -34,12 +34,13 @@ pub struct OperationQuery {
     pub page_token: Option<String>,
 }
 
-/// An operation as the API shows it.
-pub fn view(record: &OperationRecord, steps: Vec<StepRecord>) -> Operation {
+/// An operation as the API shows it. `instance_name` of an instance that still exists.
+fn view(record: &OperationRecord, steps: Vec<StepRecord>, instance_name: Option<String>) -> Operation {
     Operation {
         id: record.id,
         kind: record.kind,
         instance_id: record.instance_id,
+        instance_name,
         state: record.state,
         phase: record.phase.clone(),
         steps: steps
@@ -65,6 +66,12 @@ pub fn view(record: &OperationRecord, steps: Vec<StepRecord>) -> Operation {
 }
 
 impl App {
+    /// An operation as the API shows it.
+    pub(super) fn operation_view(&self, record: &OperationRecord, steps: Vec<StepRecord>) -> Operation {
+        let instance = record.instance_id.and_then(|id| self.core.registry.record(id));
+        view(record, steps, instance.map(|r| r.name.clone()))
+    }
+
     async fn read_operation(&self, id: OperationId) -> Result<(OperationRecord, Vec<StepRecord>)> {
         self.core
             .store
@@ -85,7 +92,7 @@ impl App {
         if !record.project.is_empty() && !caller.sees(&record.project) {
             return Err(Error::not_found("operation"));
         }
-        Ok(view(&record, steps))
+        Ok(self.operation_view(&record, steps))
     }
 
     /// A page of operations without their steps, newest first.
@@ -106,7 +113,7 @@ impl App {
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|o| o.id.to_string());
-        Ok(Page { items: found.iter().map(|o| view(o, Vec::new())).collect(), next_page_token: next })
+        Ok(Page { items: found.iter().map(|o| self.operation_view(o, Vec::new())).collect(), next_page_token: next })
     }
 
     /// Waits until an operation ends or the time is up; answers it as it is then.
@@ -120,10 +127,10 @@ impl App {
             let (record, steps) = self.read_operation(id).await?;
             if record.state.ended() {
                 self.until_released(&record).await;
-                return Ok(view(&record, steps));
+                return Ok(self.operation_view(&record, steps));
             }
             if Instant::now() >= until || self.core.shutdown.is_cancelled() {
-                return Ok(view(&record, steps));
+                return Ok(self.operation_view(&record, steps));
             }
             let look_again = (Instant::now() + LOOK_EVERY).min(until);
             // Steps are not worth reading it again; only an end is.
@@ -188,6 +195,6 @@ impl App {
             .await?;
         self.core.cancel(id);
         let (record, steps) = self.read_operation(id).await?;
-        Ok(view(&record, steps))
+        Ok(self.operation_view(&record, steps))
     }
 }

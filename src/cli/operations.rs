@@ -50,18 +50,18 @@ fn list(session: &Session, instance: Option<&str>, state: Option<&str>, limit: u
     query.extend(state.map(|s| ("state", s)));
     let items = client.list("/operations", &query, Some(limit))?;
     let table = |items: Vec<_>| {
-        let mut rows = Rows::new(&["id", "kind", "state", "phase", "age", "took", "by", "instance"]);
+        let mut rows = Rows::new(&["id", "instance", "kind", "state", "phase", "age", "took", "by"]);
         for item in items {
             let o: Operation = typed(item)?;
             rows.push([
                 o.id.to_string(),
+                o.instance_name.or(o.instance_id.map(|id| id.to_string())).unwrap_or_default(),
                 o.kind.as_str().to_owned(),
                 o.state.as_str().to_owned(),
                 if o.state.ended() { o.error.map(|e| e.code).unwrap_or_default() } else { o.phase },
                 age(&o.created_at),
                 o.ended_at.map(|end| lasted(&o.created_at, &end)).unwrap_or_default(),
                 o.created_by,
-                o.instance_id.map(|id| id.to_string()).unwrap_or_default(),
             ]);
         }
         Ok(rows)
@@ -75,13 +75,15 @@ fn show(session: &Session, id: &str) -> Result {
         return session.out.value(&answer.body);
     }
     let o: Operation = typed(answer.body)?;
+    let id = o.instance_id.map(|id| id.to_string()).unwrap_or_default();
+    let instance = o.instance_name.map_or(id.clone(), |name| format!("{name} ({id})"));
     session.out.pairs(&[
         ("Id", o.id.to_string()),
         ("Kind", o.kind.as_str().into()),
         ("By", o.created_by),
         ("State", o.state.as_str().into()),
         ("Phase", o.phase),
-        ("Instance", o.instance_id.map(|id| id.to_string()).unwrap_or_default()),
+        ("Instance", instance),
         ("Error", o.error.map(|e| format!("{} ({})", e.detail, e.code)).unwrap_or_default()),
         ("Created", when(&o.created_at)),
         ("Deadline", when(&o.deadline_at)),

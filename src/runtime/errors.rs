@@ -78,11 +78,16 @@ pub(crate) fn port_taken(ports: &str) -> Error {
 /// The container did not start.
 pub(crate) fn start_failed(name: &str, why: &str) -> Error {
     Error::new(
-        ErrorKind::Internal,
+        ErrorKind::Conflict,
         "container_start_failed",
-        "The container could not be started; the daemon's log has Podman's own words.",
+        format!("The container could not be started. Podman: {}", first_line(why)),
     )
     .context(format!("{name}: {why}"))
+}
+
+/// Podman's own words, short enough for a sentence of ours.
+fn first_line(why: &str) -> String {
+    why.lines().next().unwrap_or_default().chars().take(300).collect()
 }
 
 /// A container still uses the volume.
