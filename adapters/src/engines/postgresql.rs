@@ -6,13 +6,18 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, pg_ident, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor,
-    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, SYSTEM_PASSWORD_FILE,
-    Secret, Seed, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File,
+    Floor, HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair,
+    SYSTEM_PASSWORD_FILE, Secret, Seed, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users,
+    Version,
 };
 
+mod attacks;
+mod grants;
 mod metrics;
+mod repair;
 mod seed;
+mod session;
 mod settings;
 mod users;
 
@@ -85,8 +90,11 @@ const FACTS: Facts = Facts {
     default_database: Some("defaultdb"),
     single_account: false,
     extra_caps: &[],
-    caveats: &[],
+    caveats: &[CAVEAT_ROLES, CAVEAT_BACKUP],
 };
+
+pub(super) const CAVEAT_ROLES: &str = "Before 16 users are made through fluxdb alone: there who may make roles (CREATEROLE) may also make himself superuser";
+pub(super) const CAVEAT_BACKUP: &str = "A user of role backup reads what fluxdb's users make; tables of roles that were made by SQL (16 and later) from when it is set again";
 
 /// A role or database that is there, or (23505) that another session has made at the same moment: that of a daemon that was
 /// killed goes on until its statement is done.
@@ -98,8 +106,21 @@ const AT_ONCE: &[&str] = &["XX000"];
 /// ALTER SYSTEM writes `postgresql.auto.conf`, which counts before the rendered file.
 const FORGET_CHANGES: &str = r#"rm -f "$PGDATA/postgresql.auto.conf" && exec docker-entrypoint.sh "$@""#;
 
-/// Role attributes of the user's account: may make databases and roles, is not a superuser (a superuser runs programs).
-const USER_ATTRIBUTES: &str = "LOGIN CREATEDB CREATEROLE";
+/// Role attributes of who looks after the server: may make databases, and roles where that is safe; never a superuser, who runs
+/// programs. Before 16 CREATEROLE is a way to superuser: it may grant every role that is no superuser itself, also
+/// `pg_execute_server_program`, and change every such account (release notes of 16, "Restrict the privileges of CREATEROLE").
+fn administrator(version: &str) -> &'static str {
+    if makes_roles(version) { "LOGIN CREATEDB CREATEROLE" } else { "LOGIN CREATEDB NOCREATEROLE" }
+}
+
+/// Whether an account of a tenant may be let make roles.
+fn makes_roles(version: &str) -> bool {
+    major(version) >= 16
+}
+
+fn major(version: &str) -> u32 {
+    version.parse().unwrap_or_default()
+}
 
 static SPELLING: Spelling = Spelling {
     scheme: "postgresql",
@@ -124,7 +145,7 @@ fn data_dir(version: &str) -> String {
 /// Checksums and UTF-8; a password from everyone from the first moment on (the default trusts all local connections).
 fn initdb_arguments(version: &str) -> String {
     let mut arguments = vec!["--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8"];
-    if version.parse::<u32>().is_ok_and(|major| major >= 15) {
+    if major(version) >= 15 {
         arguments.push("--locale-provider=libc"); // not known before 15
     }
     arguments.extend(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]);
@@ -145,7 +166,7 @@ impl Engine for Postgresql {
         // pgtune: what is left is shared out over every connection and worker, three sorts each.
         let work_mem_kib = ((memory - shared_buffers) * 1024 / ((connections + workers) * 3)).max(1024);
         context! {
-            version => cx.version.id.parse::<u32>().unwrap_or_default(),
+            version => major(cx.version.id),
             max_connections => connections,
             shared_buffers_mib => shared_buffers,
             effective_cache_size_mib => memory / 4 * 3,
@@ -190,7 +211,8 @@ impl Engine for Postgresql {
     fn provision(&self, cx: &Cx) -> Vec<Call> {
         let user = pg_ident(&cx.user.username);
         let mut calls = vec![
-            Call::sql(format!("CREATE ROLE {user} {USER_ATTRIBUTES}")).tolerating(THERE),
+            self.defend(cx),
+            Call::sql(format!("CREATE ROLE {user} {}", administrator(cx.version.id))).tolerating(THERE),
             password_call(&cx.user),
             Call::sql(format!("GRANT pg_monitor, pg_signal_backend TO {user}")).tolerating(&["23505"]).not_yet(AT_ONCE),
         ];
@@ -273,6 +295,14 @@ impl Engine for Postgresql {
         PasswordFile::FirstStart
     }
 
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::attacks(self, cx)
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        self.repair_start(cx)
+    }
+
     fn seed(&self) -> Option<&dyn Seed> {
         Some(self)
     }
@@ -295,23 +325,43 @@ impl Engine for Postgresql {
 }
 
 impl Postgresql {
+    /// It is the tenant's only when everything that the system account runs in it has been run.
     fn create_database(&self, cx: &Cx, name: &str) -> Vec<Call> {
         let (database, owner) = (pg_ident(name), pg_ident(&cx.user.username));
         let mut calls = vec![
             // FILE_COPY and WAL_LOG cost about the same for an empty database. 55006 = somebody else copies the template.
-            Call::sql(format!("CREATE DATABASE {database} OWNER {owner}")).tolerating(THERE).not_yet(&["55006"]),
+            Call::sql(format!("CREATE DATABASE {database}")).tolerating(THERE).not_yet(&["55006"]),
             Call::sql(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")).not_yet(AT_ONCE),
         ];
-        if let Some(extension) = self.extension {
-            calls.push(Call::sql(format!("CREATE EXTENSION IF NOT EXISTS {extension}")).in_database(name));
+        if major(cx.version.id) < 15 {
+            // As it is since 15: nobody but the owner makes anything in it, and the owner everything.
+            calls.push(
+                Call::sql(format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO {owner}"))
+                    .in_database(name)
+                    .not_yet(AT_ONCE),
+            );
         }
+        calls.extend(self.extension.map(|extension| Call::sql(extend(extension)).in_database(name)));
+        calls.push(Call::sql(format!("ALTER DATABASE {database} OWNER TO {owner}")).not_yet(AT_ONCE));
         calls
     }
 }
 
+/// Makes the extension in a database that still is the system account's. A script that runs as superuser where somebody else
+/// could have put functions and operators may run those; that somebody may make the (trusted) extension himself.
+fn extend(extension: &str) -> String {
+    format!(
+        "DO $fluxdb$ BEGIN IF EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba \
+         WHERE d.datname = current_database() AND r.rolname = current_user) \
+         THEN EXECUTE 'CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public'; END IF; END $fluxdb$"
+    )
+}
+
 impl Databases for Postgresql {
     fn create(&self, cx: &Cx, name: &str) -> Vec<Call> {
-        self.create_database(cx, name)
+        let mut calls = vec![self.defend(cx)];
+        calls.extend(self.create_database(cx, name));
+        calls
     }
 
     fn drop(&self, _cx: &Cx, name: &str) -> Vec<Call> {

@@ -1,6 +1,6 @@
 //! TimescaleDB: PostgreSQL with an extension; differs in names, versions, user and licence. Only the Apache edition may be sold as a service.
 
-use super::postgresql::{BASE, Postgresql};
+use super::postgresql::{BASE, CAVEAT_BACKUP, CAVEAT_ROLES, Postgresql};
 use crate::{Category, Facts, Floor, LocalImage, Template, User, Version};
 
 pub(crate) static ENGINE: Postgresql =
@@ -52,6 +52,8 @@ static FACTS: Facts = Facts {
         Template { name: "pg_hba.conf", source: include_str!("../../../config_templates/postgresql/pg_hba.conf.j2") },
     ],
     caveats: &[
+        CAVEAT_ROLES,
+        CAVEAT_BACKUP,
         "Apache edition: hypertables, chunks and time_bucket; no compression, continuous aggregates, retention policies or jobs",
         "Locally built images have the version of TimescaleDB that their Debian suite has",
     ],

@@ -1,7 +1,8 @@
-//! Roles inside PostgreSQL. `pg_read_all_data` is known since 14.
+//! Roles inside PostgreSQL.
 
-use super::{Postgresql, USER_ATTRIBUTES, password_call};
-use crate::quote::{pg_ident, pg_literal};
+use super::grants::{disarm, grants, take_back};
+use super::{AT_ONCE, Postgresql, administrator, makes_roles, password_call};
+use crate::quote::pg_ident;
 use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 
 impl Users for Postgresql {
@@ -11,29 +12,30 @@ impl Users for Postgresql {
 
     fn put(&self, cx: &Cx, account: &Account, role: Role, databases: &[String]) -> Vec<Call> {
         let user = pg_ident(&account.username);
-        let old = cx.version.id == "13";
         let attributes = match role {
-            Role::Superuser => USER_ATTRIBUTES.to_owned(),
-            Role::Readwrite | Role::Read => "LOGIN NOCREATEDB NOCREATEROLE".to_owned(),
+            Role::Superuser => administrator(cx.version.id),
+            Role::Readwrite | Role::Read => "LOGIN NOCREATEDB NOCREATEROLE",
             // pg_dump stops at tables with row security otherwise.
-            Role::Backup => "LOGIN NOCREATEDB NOCREATEROLE BYPASSRLS".to_owned(),
+            Role::Backup => "LOGIN NOCREATEDB NOCREATEROLE BYPASSRLS",
         };
         let mut calls = vec![
+            self.defend(cx),
             Call::sql(format!("CREATE ROLE {user} LOGIN")).tolerating(&["42710"]),
             Call::sql(format!("ALTER ROLE {user} NOCREATEDB NOCREATEROLE NOBYPASSRLS")),
             Call::sql(format!("ALTER ROLE {user} {attributes}")),
             password_call(account),
-            take_back(&account.username),
+            take_back(cx, &account.username),
         ];
-        let all_data = match role {
-            Role::Superuser if !old => Some("pg_monitor, pg_signal_backend, pg_read_all_data, pg_write_all_data"),
-            Role::Superuser => Some("pg_monitor, pg_signal_backend"),
-            Role::Backup if !old => Some("pg_read_all_data"),
-            Role::Readwrite | Role::Read | Role::Backup => None,
-        };
-        calls.extend(all_data.map(|roles| Call::sql(format!("GRANT {roles} TO {user}"))));
+        if role == Role::Superuser {
+            calls.push(Call::sql(format!("GRANT pg_monitor, pg_signal_backend TO {user}")).not_yet(AT_ONCE));
+            if makes_roles(cx.version.id) {
+                // Its rights, without becoming it: who may do that changes its password.
+                let owner = pg_ident(&cx.user.username);
+                calls.push(Call::sql(format!("GRANT {owner} TO {user} WITH INHERIT TRUE, SET FALSE")).not_yet(AT_ONCE));
+            }
+        }
         for database in databases {
-            calls.extend(grants(cx, &user, role, database));
+            calls.extend(grants(cx, &account.username, role, database));
         }
         calls
     }
@@ -41,13 +43,14 @@ impl Users for Postgresql {
     fn drop(&self, cx: &Cx, username: &str, databases: &[String]) -> Vec<Call> {
         let (user, owner) = (pg_ident(username), pg_ident(&cx.user.username));
         // 42704 = no such role.
-        let mut calls: Vec<Call> = databases
-            .iter()
-            .flat_map(|d| {
+        let mut calls = vec![self.defend(cx)];
+        for database in databases {
+            calls.push(disarm(cx, username, database));
+            calls.extend(
                 [format!("REASSIGN OWNED BY {user} TO {owner}"), format!("DROP OWNED BY {user}")]
-                    .map(|text| Call::sql(text).in_database(d).tolerating(&["42704"]))
-            })
-            .collect();
+                    .map(|text| Call::sql(text).in_database(database).tolerating(&["42704"])),
+            );
+        }
         calls.push(Call::sql(format!("DROP ROLE IF EXISTS {user}")));
         calls
     }
@@ -60,7 +63,7 @@ impl Users for Postgresql {
         answers.iter().flat_map(Answer::column).collect()
     }
 
-    fn proofs(&self, _cx: &Cx, role: Role, _database: &str) -> Vec<Proof> {
+    fn proofs(&self, cx: &Cx, role: Role, _database: &str) -> Vec<Proof> {
         let sql = |text: &str| vec![Call::sql(text)];
         let reads = Proof::can("reads a table", sql("SELECT count(*) FROM fluxdb_marker"));
         let insert = "INSERT INTO fluxdb_marker (value) VALUES (md5(random()::text))";
@@ -70,10 +73,12 @@ impl Users for Postgresql {
             Role::Superuser => vec![
                 reads,
                 Proof::can("writes a row", sql(insert)),
-                Proof::can(
-                    "makes and drops a role",
-                    vec![Call::sql(makes_user), Call::sql("DROP ROLE fluxdb_proof_role")],
-                ),
+                if makes_roles(cx.version.id) {
+                    let drop = Call::sql("DROP ROLE fluxdb_proof_role");
+                    Proof::can("makes and drops a role", vec![Call::sql(makes_user), drop])
+                } else {
+                    Proof::cannot("makes a role", sql(makes_user))
+                },
                 Proof::can(
                     "makes and drops a database",
                     vec![Call::sql(makes_database), Call::sql("DROP DATABASE fluxdb_proof_database")],
@@ -110,46 +115,4 @@ impl Users for Postgresql {
             ],
         }
     }
-}
-
-/// Takes back memberships and the right to connect anywhere; whatever else is left in a database cannot be reached then.
-fn take_back(username: &str) -> Call {
-    let name = pg_literal(username);
-    Call::sql(format!(
-        "DO $fluxdb$ DECLARE n text; BEGIN \
-         FOR n IN SELECT datname FROM pg_database WHERE datallowconn LOOP \
-           EXECUTE format('REVOKE ALL ON DATABASE %I FROM %I', n, {name}); END LOOP; \
-         FOR n IN SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid \
-           JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = {name} AND r.rolname LIKE 'pg\\_%' LOOP \
-           EXECUTE format('REVOKE %I FROM %I', n, {name}); END LOOP; END $fluxdb$"
-    ))
-}
-
-/// What a role may do in one database, with its present tables and those that the owner makes later.
-fn grants(cx: &Cx, user: &str, role: Role, database: &str) -> Vec<Call> {
-    let owner = pg_ident(&cx.user.username);
-    let (on_database, on_schema, on_tables, on_sequences) = match role {
-        Role::Superuser => ("ALL", "ALL", "ALL", "ALL"),
-        Role::Readwrite => ("CONNECT, TEMPORARY", "USAGE, CREATE", "SELECT, INSERT, UPDATE, DELETE", "ALL"),
-        Role::Read | Role::Backup => ("CONNECT", "USAGE", "SELECT", "SELECT"),
-    };
-    let revoke = ["ALL TABLES IN SCHEMA public", "ALL SEQUENCES IN SCHEMA public", "SCHEMA public"]
-        .map(|what| Call::sql(format!("REVOKE ALL ON {what} FROM {user}")).in_database(database));
-    let defaults = |rights: &str, what: &str| {
-        let by = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public");
-        [
-            Call::sql(format!("{by} REVOKE ALL ON {what} FROM {user}")).in_database(database),
-            Call::sql(format!("{by} GRANT {rights} ON {what} TO {user}")).in_database(database),
-        ]
-    };
-    let mut calls = vec![Call::sql(format!("GRANT {on_database} ON DATABASE {} TO {user}", pg_ident(database)))];
-    calls.extend(revoke);
-    calls.extend([
-        Call::sql(format!("GRANT {on_schema} ON SCHEMA public TO {user}")).in_database(database),
-        Call::sql(format!("GRANT {on_tables} ON ALL TABLES IN SCHEMA public TO {user}")).in_database(database),
-        Call::sql(format!("GRANT {on_sequences} ON ALL SEQUENCES IN SCHEMA public TO {user}")).in_database(database),
-    ]);
-    calls.extend(defaults(on_tables, "TABLES"));
-    calls.extend(defaults(on_sequences, "SEQUENCES"));
-    calls
 }
