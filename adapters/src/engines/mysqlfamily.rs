@@ -1,17 +1,20 @@
 //! What MariaDB and MySQL share: one protocol, mostly one SQL. Formulas: mysqltuner; the rest: the two manuals.
 
 use minijinja::context;
+use sha1::{Digest, Sha1};
 
 use super::sql::{self, Spelling};
 use crate::quote::{mysql_ident, mysql_literal};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, ConfigTest, Cx, DataFiles, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Launch,
-    Marker, Metrics, NameKind, PasswordFile, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings, Shell, Size, Tuned,
-    UriFormat, Users,
+    Account, Answer, Attack, Call, ConfigTest, Cx, DataFiles, Databases, Endpoint, Engine, FILES_DIR, Facts, File,
+    Launch, Marker, Metrics, NameKind, PasswordFile, Repair, SYSTEM_PASSWORD_FILE, Secret, Seed, Setting, Settings,
+    Shell, Size, Tuned, UriFormat, Users,
 };
 
+mod attacks;
 mod metrics;
+mod repair;
 mod settings;
 mod sku;
 mod users;
@@ -63,6 +66,8 @@ impl Engine for MysqlFamily {
             table_open_cache => sku.table_open_cache,
             tmp_table_size_mib => sku.tmp_table_mib,
             aria_pagecache_mib => sku.aria_mib,
+            // Temporary tables of sessions: a quarter of the volume at most.
+            temporary_mib => cx.size.storage_gib * 256,
             performance_schema => sku.performance_schema,
             datadir => self.facts.volume_path,
             user_settings => settings::lines(self.catalogue, cx),
@@ -91,15 +96,10 @@ impl Engine for MysqlFamily {
 
     fn provision(&self, cx: &Cx) -> Vec<Call> {
         let user = account(&cx.user.username);
-        // Limits that the user sets for everybody do not count for fluxdb's account.
-        let limits = match self.flavour {
-            Flavour::Mariadb => "MAX_USER_CONNECTIONS 1000 MAX_STATEMENT_TIME 31536000",
-            Flavour::Mysql => "MAX_USER_CONNECTIONS 1000",
-        };
         let mut calls = vec![
-            Call::sql(format!("ALTER USER 'root'@'%' WITH {limits}")),
+            Call::sql(format!("ALTER USER 'root'@'%' WITH {}", self.own_limits())),
             Call::sql(format!("CREATE USER IF NOT EXISTS {user}")),
-            password_call(&cx.user),
+            self.password_call(&cx.user),
         ];
         calls.extend(self.administrator(cx, &user));
         if let Some(database) = cx.database.as_deref() {
@@ -111,12 +111,12 @@ impl Engine for MysqlFamily {
     fn set_password(&self, account: &Account) -> Vec<Call> {
         if account.username == self.facts.system_user {
             // root has two rows: @'%' for fluxdb, @localhost for the image's own scripts.
-            let password = mysql_literal(account.password.expose());
+            let password = self.password(account);
             return ["localhost", "%"]
                 .map(|host| Call::sql(format!("ALTER USER IF EXISTS 'root'@'{host}' IDENTIFIED BY {password}")))
                 .into();
         }
-        vec![password_call(account)]
+        vec![self.password_call(account)]
     }
 
     fn connection_string(&self, format: UriFormat, to: &Endpoint<'_>) -> Option<Secret> {
@@ -198,6 +198,14 @@ impl Engine for MysqlFamily {
         PasswordFile::FirstStart
     }
 
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        self.known_attacks(cx)
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        self.repair_start(cx)
+    }
+
     fn seed(&self) -> Option<&dyn Seed> {
         Some(self)
     }
@@ -219,19 +227,59 @@ impl Engine for MysqlFamily {
     }
 }
 
+impl MysqlFamily {
+    /// Limits that the user sets for everybody do not count for fluxdb's account.
+    fn own_limits(&self) -> &'static str {
+        match self.flavour {
+            Flavour::Mariadb => "MAX_USER_CONNECTIONS 1000 MAX_STATEMENT_TIME 31536000",
+            Flavour::Mysql => "MAX_USER_CONNECTIONS 1000",
+        }
+    }
+
+    /// What stands after IDENTIFIED BY. MariaDB shows a statement as it is to whoever has PROCESS, and a read lock holds it up
+    /// for as long as its holder likes: it gets the hash. MySQL shows `<secret>` there.
+    fn password(&self, account: &Account) -> String {
+        let password = account.password.expose();
+        match self.flavour {
+            Flavour::Mariadb => format!("PASSWORD '{}'", native_hash(password)),
+            Flavour::Mysql => mysql_literal(password),
+        }
+    }
+
+    fn password_call(&self, to: &Account) -> Call {
+        Call::sql(format!("ALTER USER {} IDENTIFIED BY {}", account(&to.username), self.password(to)))
+    }
+}
+
+/// `mysql_native_password`: twice SHA-1.
+fn native_hash(password: &str) -> String {
+    let hash = Sha1::digest(Sha1::digest(password));
+    hash.iter().fold("*".to_owned(), |text, byte| format!("{text}{byte:02X}"))
+}
+
+/// Files at the volume's root that are secret or name the server, and that it makes again when they are missing: MySQL's UUID,
+/// its keys for TLS and for passwords without TLS (the manual's "Creating SSL and RSA Certificates and Keys using MySQL"), what
+/// was in the buffer pool, and what a binary log would have left. MariaDB computes its UUID at start and has no keys.
+fn belongs_to_template(name: &str) -> bool {
+    let ends = [".pem", ".pid", ".err", "-bin.index", "-bin.state"];
+    let begins = ["binlog.", "mysql-bin.", "mariadb-bin.", "relay-bin."];
+    ["auto.cnf", "ib_buffer_pool", "tc.log", "ddl_recovery.log", "multi-master.info", "slow.log"].contains(&name)
+        || ends.iter().any(|end| name.ends_with(end))
+        || begins.iter().any(|start| name.starts_with(start))
+}
+
 impl Seed for MysqlFamily {
-    /// MySQL's `auto.cnf` holds the server's UUID and is made again when it is missing. MariaDB computes its own at start.
     fn personalise(&self, files: &dyn DataFiles, _unique: u64) -> Result<(), String> {
-        files.remove("auto.cnf").map_err(|e| e.to_string())
+        let names = files.list("").map_err(|e| e.to_string())?;
+        names.iter().filter(|n| belongs_to_template(n)).try_for_each(|n| files.remove(n).map_err(|e| e.to_string()))
     }
 }
 
 impl Databases for MysqlFamily {
     fn create(&self, cx: &Cx, name: &str) -> Vec<Call> {
-        vec![
-            Call::sql(format!("CREATE DATABASE IF NOT EXISTS {}", mysql_ident(name))),
-            self.everything_in(cx, name, &account(&cx.user.username)),
-        ]
+        let make = Call::sql(format!("CREATE DATABASE IF NOT EXISTS {}", mysql_ident(name)));
+        let give = self.everything_in(cx, name, &account(&cx.user.username));
+        self.defend(cx).into_iter().chain([make, give]).collect()
     }
 
     fn drop(&self, cx: &Cx, name: &str) -> Vec<Call> {
@@ -257,6 +305,27 @@ fn account(username: &str) -> String {
     format!("{}@'%'", mysql_literal(username))
 }
 
-fn password_call(to: &Account) -> Call {
-    Call::sql(format!("ALTER USER {} IDENTIFIED BY {}", account(&to.username), mysql_literal(to.password.expose())))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_servers_own() {
+        // SELECT PASSWORD('password')
+        assert_eq!(native_hash("password"), "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19");
+    }
+
+    #[test]
+    fn what_is_secret_or_names_the_server_stays_in_the_template() {
+        for name in
+            ["auto.cnf", "ca-key.pem", "server-key.pem", "private_key.pem", "ca.pem", "ib_buffer_pool", "binlog.000001"]
+        {
+            assert!(belongs_to_template(name), "{name}");
+        }
+        for name in
+            ["ibdata1", "mysql.ibd", "mysql", "undo_001", "aria_log_control", "mariadb_upgrade_info", "ib_logfile0"]
+        {
+            assert!(!belongs_to_template(name), "{name}");
+        }
+    }
 }

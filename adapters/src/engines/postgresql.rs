@@ -177,6 +177,8 @@ impl Engine for Postgresql {
             max_parallel_workers_per_gather => cx.size.vcpu.div_ceil(2).min(4),
             // At most a fifth of the volume for WAL.
             max_wal_size_mib => (cx.size.storage_gib * 1024 / 5).clamp(256, 4096),
+            // A quarter of the volume for one session's sorts and hashes.
+            temp_file_limit_mib => cx.size.storage_gib * 256,
             huge_pages => if shared_buffers >= 2048 { "try" } else { "off" },
             files => FILES_DIR,
             preload => self.preload,

@@ -1,14 +1,18 @@
 //! Users inside MariaDB and MySQL, all of them from any host (`@'%'`).
 
-use super::{Flavour, MysqlFamily, account, password_call};
+use super::{Flavour, MysqlFamily, account};
 use crate::quote::mysql_ident;
 use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 
 /// What a MySQL administrator may do everywhere. Not in it: FILE, SHUTDOWN, SUPER, SYSTEM_VARIABLES_ADMIN and SYSTEM_USER,
-/// without which nobody changes root.
+/// without which nobody changes root; CREATE USER and CREATE ROLE, since an account `root@<an address>` or `@<an address>` comes
+/// before fluxdb's `root@'%'` (the manual's "Access Control, Stage 1"); CONNECTION_ADMIN, which takes the one connection that is
+/// kept for root; BACKUP_ADMIN, whose LOCK INSTANCE holds up what fluxdb does with accounts.
 const ADMINISTRATOR: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, SHOW DATABASES, \
      CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER, \
-     CREATE USER, CREATE ROLE, DROP ROLE, PROCESS, RELOAD, REPLICATION CLIENT";
+     PROCESS, RELOAD, REPLICATION CLIENT";
+/// What administrators were given by earlier releases of fluxdb.
+const NO_MORE: &str = "CREATE USER, CREATE ROLE, DROP ROLE, CONNECTION_ADMIN, BACKUP_ADMIN";
 /// Taken back again in the server's own databases, with `partial_revokes`: whoever writes there makes himself root.
 const NOT_IN_MYSQL: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, \
      CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER";
@@ -24,14 +28,14 @@ fn pattern(database: &str) -> String {
 }
 
 impl MysqlFamily {
-    /// Whether a user can be let make users without being able to take root's account.
-    fn root_is_protected(&self, cx: &Cx) -> bool {
+    /// Whether a user can have rights everywhere but in the server's own databases (`partial_revokes`).
+    pub(super) fn rights_have_exceptions(&self, cx: &Cx) -> bool {
         self.flavour == Flavour::Mysql && cx.version.id != "5.7"
     }
 
     /// A database name as this server's grants have it: with `partial_revokes` there are no wildcards, and `\` is a letter.
     pub(super) fn granted(&self, cx: &Cx, database: &str) -> String {
-        if self.root_is_protected(cx) { database.to_owned() } else { pattern(database) }
+        if self.rights_have_exceptions(cx) { database.to_owned() } else { pattern(database) }
     }
 
     fn on(&self, cx: &Cx, database: &str) -> String {
@@ -45,21 +49,31 @@ impl MysqlFamily {
 
     /// What someone who looks after the server has outside of databases. `user` is quoted.
     pub(super) fn administrator(&self, cx: &Cx, user: &str) -> Vec<Call> {
-        if !self.root_is_protected(cx) {
-            // CREATE USER would let them change root's password.
+        if !self.rights_have_exceptions(cx) {
             return vec![Call::sql(format!("GRANT PROCESS, SHOW DATABASES ON *.* TO {user}"))];
         }
         vec![
             Call::sql(format!("GRANT {ADMINISTRATOR} ON *.* TO {user} WITH GRANT OPTION")),
-            Call::sql(format!("GRANT CONNECTION_ADMIN, BACKUP_ADMIN, SHOW_ROUTINE ON *.* TO {user} WITH GRANT OPTION")),
+            Call::sql(format!("GRANT SHOW_ROUTINE ON *.* TO {user} WITH GRANT OPTION")),
             Call::sql(format!("REVOKE {NOT_IN_MYSQL} ON mysql.* FROM {user}")),
             Call::sql(format!("REVOKE {NOT_IN_SYS} ON sys.* FROM {user}")),
         ]
     }
 
-    /// What a dump needs outside of databases.
+    /// Takes from the user's account what it had by an earlier release.
+    pub(super) fn defend(&self, cx: &Cx) -> Option<Call> {
+        let user = account(&cx.user.username);
+        self.rights_have_exceptions(cx).then(|| Call::sql(format!("REVOKE {NO_MORE} ON *.* FROM {user}")))
+    }
+
+    /// What a dump needs outside of databases. MySQL's needs PROCESS for tablespaces; MariaDB shows statements as they are to
+    /// who has that.
     fn backup_everywhere(&self, cx: &Cx, user: &str) -> Vec<Call> {
-        let mut calls = vec![Call::sql(format!("GRANT PROCESS, RELOAD, REPLICATION CLIENT ON *.* TO {user}"))];
+        let everywhere = match self.flavour {
+            Flavour::Mysql => "PROCESS, RELOAD, REPLICATION CLIENT",
+            Flavour::Mariadb => "RELOAD, REPLICATION CLIENT",
+        };
+        let mut calls = vec![Call::sql(format!("GRANT {everywhere} ON *.* TO {user}"))];
         calls.push(Call::sql(match (self.flavour, cx.version.id) {
             (Flavour::Mysql, "5.7") | (Flavour::Mariadb, "10.11") => format!("GRANT SELECT ON mysql.proc TO {user}"),
             (Flavour::Mysql, _) => format!("GRANT SHOW_ROUTINE ON *.* TO {user}"),
@@ -76,11 +90,12 @@ impl Users for MysqlFamily {
 
     fn put(&self, cx: &Cx, to: &Account, role: Role, databases: &[String]) -> Vec<Call> {
         let user = account(&to.username);
-        let mut calls = vec![
+        let mut calls: Vec<Call> = self.defend(cx).into_iter().collect();
+        calls.extend([
             Call::sql(format!("CREATE USER IF NOT EXISTS {user}")),
-            password_call(to),
+            self.password_call(to),
             Call::sql(format!("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}")),
-        ];
+        ]);
         match role {
             Role::Superuser => calls.extend(self.administrator(cx, &user)),
             Role::Backup => calls.extend(self.backup_everywhere(cx, &user)),
@@ -130,18 +145,16 @@ impl Users for MysqlFamily {
         let no_database = Proof::cannot("makes a database", sql("CREATE DATABASE fluxdb_proof_database"));
         let no_file = Proof::cannot("writes files of the server", sql("SELECT 1 INTO OUTFILE '/tmp/fluxdb_proof'"));
         let no_accounts = Proof::cannot("reads the accounts", sql("SELECT count(*) FROM mysql.user"));
+        let passes_on = Proof::can(
+            "passes its rights on",
+            vec![Call::sql(format!("GRANT SELECT ON {} TO CURRENT_USER", self.on(cx, database)))],
+        );
         match role {
-            Role::Superuser if self.root_is_protected(cx) => vec![
+            Role::Superuser if self.rights_have_exceptions(cx) => vec![
                 reads,
                 writes,
-                Proof::can(
-                    "makes a user, gives it rights and drops it",
-                    vec![
-                        Call::sql("CREATE USER IF NOT EXISTS fluxdb_proof_user@'%'"),
-                        Call::sql(format!("GRANT SELECT ON {} TO fluxdb_proof_user@'%'", self.on(cx, database))),
-                        Call::sql("DROP USER fluxdb_proof_user@'%'"),
-                    ],
-                ),
+                passes_on,
+                no_user,
                 Proof::can(
                     "makes and drops a database",
                     vec![
@@ -154,18 +167,7 @@ impl Users for MysqlFamily {
                 no_accounts,
                 no_file,
             ],
-            Role::Superuser => vec![
-                reads,
-                writes,
-                makes_table,
-                Proof::can(
-                    "passes its rights on",
-                    vec![Call::sql(format!("GRANT SELECT ON {} TO CURRENT_USER", self.on(cx, database)))],
-                ),
-                no_user,
-                no_accounts,
-                no_file,
-            ],
+            Role::Superuser => vec![reads, writes, makes_table, passes_on, no_user, no_accounts, no_file],
             Role::Readwrite => vec![reads, writes, makes_table, no_database, no_user, no_accounts],
             Role::Read => vec![reads, no_write, no_table, no_accounts],
             Role::Backup => vec![
