@@ -33,6 +33,7 @@ pub(super) async fn tenant(rig: &mut Rig) -> Verdict {
     }
     let accepted = rig.app.restart_instance(&caller(), rig.instance()?.id).await?;
     rig.ended(accepted).await?;
+    wrong.extend(administer(rig).await.err());
     for account in &accounts {
         for attack in attacks.iter().filter(|a| a.restart) {
             wrong.extend(attempt(rig, account, attack).await.err());
@@ -44,6 +45,26 @@ pub(super) async fn tenant(rig: &mut Rig) -> Verdict {
         return Ok(Outcome::Passed);
     }
     failed(wrong.iter().map(Error::story).collect::<Vec<_>>().join("; "))
+}
+
+/// Does in the tenant's database what fluxdb does there, so that whatever was laid out for the system account is run into.
+async fn administer(rig: &Rig) -> Result<()> {
+    let cx = rig.cx().await?;
+    let own: Vec<String> = cx.database.iter().cloned().collect();
+    let mut calls = Vec::new();
+    if let Some((databases, name)) = rig.engine.databases().zip(cx.database.as_deref()) {
+        calls.extend(databases.create(&cx, name));
+    }
+    if let Some(users) = rig.engine.users_in(&rig.record()?.version) {
+        let account = Account { username: "tenantprobe".into(), password: passwords::generate() };
+        for role in Role::ALL.into_iter().filter(|r| users.role(*r).is_ok()) {
+            calls.extend(users.put(&cx, &account, role, &own));
+        }
+        calls.extend(users.drop(&cx, &account.username, &own));
+    }
+    calls.extend(rig.engine.metrics().into_iter().flat_map(|m| m.calls(&cx)));
+    rig.as_system(&calls).await.map_err(|e| e.context("what fluxdb does in the tenant's database"))?;
+    Ok(())
 }
 
 /// The user's account, and one inner user of each role that the engine has.

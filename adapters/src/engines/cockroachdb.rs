@@ -6,11 +6,12 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, pg_ident, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template,
-    Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair, SYSTEM_PASSWORD_FILE, Secret, Settings,
+    Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod attacks;
 mod metrics;
 mod settings;
 mod users;
@@ -53,6 +54,7 @@ static FACTS: Facts = Facts {
     caveats: &[
         "Passwords are checked (SCRAM); connections are not encrypted: the server runs with --accept-sql-without-tls, which its makers call a preview",
         "Without a licence key the server slows itself down to 5 transactions at a time when telemetry cannot be sent for 7 days",
+        "Users are made through fluxdb alone: who may make users there may also change everybody's password",
         "One node: no replication. BACKUP to the node's own disk is disabled; to other storage it needs an external connection",
         "pg_dump does not work with it",
     ],
@@ -100,20 +102,19 @@ impl Engine for Cockroachdb {
     }
 
     fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
-        let tuning = self.tuning(cx);
-        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
-        for template in FACTS.templates {
-            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
-        }
-        Ok(Launch {
-            entrypoint: Some(vec!["sh".into()]),
-            argv: vec![format!("{FILES_DIR}/start.sh")],
-            env: vec![
-                ("PATH", "/cockroach:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
-                ("HOME", "/tmp".into()), // the client keeps its history there
-            ],
-            files,
-        })
+        self.start(cx, false)
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Start(self.start(cx, true)?))
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::attacks(cx)
     }
 
     fn ping(&self) -> Call {
@@ -215,6 +216,26 @@ impl Engine for Cockroachdb {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+}
+
+impl Cockroachdb {
+    /// `repair`: the system account is set by who the machine knows, whatever was done to it.
+    fn start(&self, cx: &Cx, repair: bool) -> Result<Launch, RenderError> {
+        let tuning = context! { repair, ..self.tuning(cx) };
+        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
+        for template in FACTS.templates {
+            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
+        }
+        Ok(Launch {
+            entrypoint: Some(vec!["sh".into()]),
+            argv: vec![format!("{FILES_DIR}/start.sh")],
+            env: vec![
+                ("PATH", "/cockroach:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+                ("HOME", "/tmp".into()), // the client keeps its history there
+            ],
+            files,
+        })
     }
 }
 

@@ -69,6 +69,9 @@ static FACTS: Facts = Facts {
     extra_caps: &[],
     caveats: &[
         "No account but fluxdb's own may make users or databases: who may make users here may also take root's account. Make them with fluxdb",
+        "Who has PROCESS (the user's account and role superuser) sees everybody's statements, literals included. Role backup can hold a read lock, which holds up new users and databases until that session ends",
+        "A view, routine or event keeps the name of a user that was dropped, and has the rights of a later one of that name",
+        "There is no slow query log, which would grow without end; performance_schema has the statements' statistics",
     ],
 };
 

@@ -6,11 +6,12 @@ use super::sql::dotnet;
 use crate::quote::{percent, pg_ident, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template,
-    Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair, SYSTEM_PASSWORD_FILE, Secret, Settings,
+    Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod attacks;
 mod metrics;
 mod settings;
 mod users;
@@ -66,6 +67,8 @@ static FACTS: Facts = Facts {
         "Never run by the makers of fluxdb: its image is in Microsoft's registry only, for amd64 only",
         "Whether it runs with a read-only root file system is not known",
         "The number of connections is not limited by size",
+        "Logins are made through fluxdb alone: who may make logins there may also change everybody's password. Everybody sees the names of all databases",
+        "The server's error log grows until the next start: each start begins a new one",
         "Encrypted with a certificate that the server makes itself: clients must trust it unseen (TrustServerCertificate)",
     ],
 };
@@ -107,17 +110,19 @@ impl Engine for Mssql {
     }
 
     fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
-        let tuning = self.tuning(cx);
-        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
-        for template in FACTS.templates {
-            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
-        }
-        Ok(Launch {
-            entrypoint: Some(vec!["bash".into()]),
-            argv: vec![format!("{FILES_DIR}/start.sh")],
-            env: vec![("ACCEPT_EULA", "Y".into()), ("MSSQL_PID", "Express".into()), ("HOME", FACTS.volume_path.into())],
-            files,
-        })
+        self.start(cx, false)
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Start(self.start(cx, true)?))
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::attacks(cx)
     }
 
     fn ping(&self) -> Call {
@@ -267,6 +272,23 @@ impl Engine for Mssql {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+}
+
+impl Mssql {
+    /// `repair`: the system account is set by who the machine knows, whatever was done to it.
+    fn start(&self, cx: &Cx, repair: bool) -> Result<Launch, RenderError> {
+        let tuning = context! { repair, ..self.tuning(cx) };
+        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
+        for template in FACTS.templates {
+            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
+        }
+        Ok(Launch {
+            entrypoint: Some(vec!["bash".into()]),
+            argv: vec![format!("{FILES_DIR}/start.sh")],
+            env: vec![("ACCEPT_EULA", "Y".into()), ("MSSQL_PID", "Express".into()), ("HOME", FACTS.volume_path.into())],
+            files,
+        })
     }
 }
 

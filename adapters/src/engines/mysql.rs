@@ -61,7 +61,10 @@ static FACTS: Facts = Facts {
     extra_caps: &[],
     caveats: &[
         "Without TLS a client must be let fetch the server's public key (allowPublicKeyRetrieval=true) for caching_sha2_password",
-        "In 5.7 no account but fluxdb's own may make users or databases: who may make users there may also take root's account",
+        "Users and roles are made through fluxdb alone: an account of root's name for one address would come before fluxdb's own. In 5.7 databases as well",
+        "Nobody ends other accounts' sessions. Who has RELOAD (roles superuser and backup) can hold a read lock, which holds up new users and databases until that session ends",
+        "A view, routine or event keeps the name of a user that was dropped, and has the rights of a later one of that name",
+        "There is no slow query log, which would grow without end; performance_schema has the statements' statistics",
         "There is no binary log, hence no replication and no restoring to a moment",
     ],
 };

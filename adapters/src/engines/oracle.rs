@@ -6,11 +6,12 @@ use minijinja::context;
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, Exec, FILES_DIR, Facts, File, Floor, HttpAuth,
-    Launch, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop,
-    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, Cx, Databases, Endpoint, Engine, Exec, FILES_DIR, Facts, File, Floor,
+    HttpAuth, Launch, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair, SYSTEM_PASSWORD_FILE, Secret,
+    Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod attacks;
 mod metrics;
 mod settings;
 mod users;
@@ -71,6 +72,8 @@ static FACTS: Facts = Facts {
         "Never run by the makers of fluxdb. Whether it runs with a read-only root file system is not known: the image was not made for that",
         "Oracle allows one Free instance on a host: a second one ends with ORA-00442",
         "A named database is a pluggable database: making one takes a minute and about 1 GiB",
+        "Users are made through fluxdb alone, and rights reach one schema. Role backup exports everything in its database, password hashes included",
+        "The audit trail of failed logins grows in the database",
         "Passwords may hold no double quotes. Connections are not encrypted",
     ],
 };
@@ -140,17 +143,19 @@ impl Engine for Oracle {
     }
 
     fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
-        let tuning = self.tuning(cx);
-        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
-        for template in FACTS.templates {
-            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
-        }
-        Ok(Launch {
-            entrypoint: Some(vec!["bash".into()]),
-            argv: vec![format!("{FILES_DIR}/start.sh")],
-            env: vec![],
-            files,
-        })
+        self.start(cx, false)
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Start(self.start(cx, true)?))
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::attacks(cx)
     }
 
     fn ping(&self) -> Call {
@@ -275,6 +280,23 @@ impl Engine for Oracle {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+}
+
+impl Oracle {
+    /// `repair`: the system account is set by who the machine knows, whatever was done to it.
+    fn start(&self, cx: &Cx, repair: bool) -> Result<Launch, RenderError> {
+        let tuning = context! { repair, ..self.tuning(cx) };
+        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
+        for template in FACTS.templates {
+            files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
+        }
+        Ok(Launch {
+            entrypoint: Some(vec!["bash".into()]),
+            argv: vec![format!("{FILES_DIR}/start.sh")],
+            env: vec![],
+            files,
+        })
     }
 }
 

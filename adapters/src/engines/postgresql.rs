@@ -90,10 +90,11 @@ const FACTS: Facts = Facts {
     default_database: Some("defaultdb"),
     single_account: false,
     extra_caps: &[],
-    caveats: &[CAVEAT_ROLES, CAVEAT_BACKUP],
+    caveats: &[CAVEAT_ROLES, CAVEAT_BACKUP, CAVEAT_SHARED],
 };
 
 pub(super) const CAVEAT_ROLES: &str = "Before 16 users are made through fluxdb alone: there who may make roles (CREATEROLE) may also make himself superuser";
+pub(super) const CAVEAT_SHARED: &str = "Everybody sees the names of all roles and databases of the instance, and may connect to the database postgres; role superuser sees everybody's statements but fluxdb's and ends everybody's sessions but fluxdb's";
 pub(super) const CAVEAT_BACKUP: &str = "A user of role backup reads what fluxdb's users make; tables of roles that were made by SQL (16 and later) from when it is set again";
 
 /// A role or database that is there, or (23505) that another session has made at the same moment: that of a daemon that was

@@ -1,6 +1,6 @@
 //! TimescaleDB: PostgreSQL with an extension; differs in names, versions, user and licence. Only the Apache edition may be sold as a service.
 
-use super::postgresql::{BASE, CAVEAT_BACKUP, CAVEAT_ROLES, Postgresql};
+use super::postgresql::{BASE, CAVEAT_BACKUP, CAVEAT_ROLES, CAVEAT_SHARED, Postgresql};
 use crate::{Category, Facts, Floor, LocalImage, Template, User, Version};
 
 pub(crate) static ENGINE: Postgresql =
@@ -54,6 +54,7 @@ static FACTS: Facts = Facts {
     caveats: &[
         CAVEAT_ROLES,
         CAVEAT_BACKUP,
+        CAVEAT_SHARED,
         "Apache edition: hypertables, chunks and time_bucket; no compression, continuous aggregates, retention policies or jobs",
         "Locally built images have the version of TimescaleDB that their Debian suite has",
     ],

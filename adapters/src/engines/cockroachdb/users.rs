@@ -4,8 +4,9 @@ use super::{Cockroachdb, OWN_USERS, password_call};
 use crate::quote::pg_ident;
 use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 
-/// Role options of the user's account: may make databases and users, and look after running queries.
-pub(super) const ADMINISTRATOR: &str = "CREATEDB CREATEROLE CREATELOGIN VIEWACTIVITY CANCELQUERY";
+/// Role options of the user's account: may make databases and look after running queries. Not users: CREATEROLE changes the
+/// password of everybody who is no admin, and gives away every role but admin (the documentation's "CREATE ROLE").
+pub(super) const ADMINISTRATOR: &str = "CREATEDB NOCREATEROLE NOCREATELOGIN VIEWACTIVITY CANCELQUERY";
 const NOTHING: &str = "NOCREATEDB NOCREATEROLE NOCREATELOGIN NOVIEWACTIVITY NOCANCELQUERY";
 
 impl Users for Cockroachdb {
@@ -69,13 +70,7 @@ impl Users for Cockroachdb {
             Role::Superuser => vec![
                 reads,
                 writes,
-                Proof::can(
-                    "makes and drops a user",
-                    vec![
-                        Call::sql("CREATE USER IF NOT EXISTS fluxdb_proof_user"),
-                        Call::sql("DROP USER fluxdb_proof_user"),
-                    ],
-                ),
+                no_user,
                 Proof::can(
                     "makes and drops a database",
                     vec![

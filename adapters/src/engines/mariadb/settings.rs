@@ -72,8 +72,6 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::flag("event_scheduler", "false", Dynamic, "Run events"),
     Setting::flag("local_infile", "false", Dynamic, "Let clients load their own files with LOAD DATA LOCAL"),
     // Logs and statistics
-    Setting::flag("slow_query_log", "false", Dynamic, "Write slow statements to the container's log, which is cut at its limit"),
-    Setting::float("long_query_time", 0.0, 31_536_000.0, "10", Dynamic, "Seconds from which a statement is slow"),
-    Setting::flag("log_queries_not_using_indexes", "false", Dynamic, "Count statements without an index as slow"),
+    Setting::float("long_query_time", 0.0, 31_536_000.0, "10", Dynamic, "Seconds from which a statement counts as slow in the metrics"),
     Setting::flag("performance_schema", "false", Restart, "Detailed statistics; costs memory"),
 ];

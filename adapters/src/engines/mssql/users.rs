@@ -3,8 +3,19 @@
 use super::{Mssql, OWN_USERS, ident, literal, make_login, password_call};
 use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 
-/// What someone who looks after the server may do: logins (but no sysadmin's), databases, and looking.
-pub(super) const ADMINISTRATOR: &str = "ALTER ANY LOGIN, CREATE ANY DATABASE, VIEW SERVER STATE";
+/// What someone who looks after the server may do: databases, and looking. Not logins: who may alter any login sets the
+/// password of every one that is no sysadmin's.
+pub(super) const ADMINISTRATOR: &str = "CREATE ANY DATABASE, VIEW SERVER STATE";
+/// With what earlier releases of fluxdb gave.
+const EVER: &str = "ALTER ANY LOGIN, CREATE ANY DATABASE, VIEW SERVER STATE";
+
+/// A statement for a tenant's database. A DDL trigger there would run as sa with everything that sa may do (the manual's "DDL
+/// Triggers"); as the database's own user `dbo` it is shut into that database. Nobody without the cookie goes back.
+pub(super) fn inside(text: &str) -> String {
+    format!(
+        "DECLARE @fluxdb varbinary(8000); EXECUTE AS USER = N'dbo' WITH COOKIE INTO @fluxdb; {text}; REVERT WITH COOKIE = @fluxdb"
+    )
+}
 
 /// Statements made by a query, for each row of `from`; `each` is an expression that begins with a text.
 fn for_each(each: &str, from: &str) -> String {
@@ -16,27 +27,30 @@ impl Users for Mssql {
         Ok(())
     }
 
-    fn put(&self, _cx: &Cx, account: &Account, role: Role, databases: &[String]) -> Vec<Call> {
+    fn put(&self, cx: &Cx, account: &Account, role: Role, databases: &[String]) -> Vec<Call> {
         let (user, name) = (ident(&account.username), literal(&account.username));
+        let leave = inside(&format!("IF DATABASE_PRINCIPAL_ID({name}) > 4 REVOKE CONNECT FROM {user}"));
         let mut calls = vec![
             make_login(account),
             password_call(account),
-            Call::sql(format!("REVOKE {ADMINISTRATOR} FROM {user} CASCADE")).in_database("master"),
+            Call::sql(format!("REVOKE {EVER} FROM {user} CASCADE")).in_database("master"),
+            Call::sql(format!("REVOKE ALTER ANY LOGIN FROM {} CASCADE", ident(&cx.user.username)))
+                .in_database("master"),
             // No way into any database; those that count come below.
-            Call::sql(format!(
-                "DECLARE @u sysname = {name}; {}",
-                for_each(
-                    "N'USE ' + QUOTENAME(name) + N'; IF DATABASE_PRINCIPAL_ID(N' + QUOTENAME(@u, '''') + N') > 4 REVOKE CONNECT FROM ' \
-                     + QUOTENAME(@u) + N'; '",
-                    "sys.databases WHERE database_id > 4 AND state = 0"
-                )
+            Call::sql(for_each(
+                &format!(
+                    "N'EXEC ' + QUOTENAME(name) + N'.sys.sp_executesql ' + {}",
+                    literal(&format!("{}; ", literal(&leave)))
+                ),
+                "sys.databases WHERE database_id > 4 AND state = 0",
             )),
         ];
         if role == Role::Superuser {
             calls.push(Call::sql(format!("GRANT {ADMINISTRATOR} TO {user}")).in_database("master"));
         }
         for database in databases {
-            calls.extend(membership(&account.username, role).map(|text| Call::sql(text).in_database(database)));
+            calls
+                .extend(membership(&account.username, role).map(|text| Call::sql(inside(&text)).in_database(database)));
         }
         calls
     }
@@ -54,7 +68,7 @@ impl Users for Mssql {
                     ),
                     format!("DROP USER IF EXISTS {user}"),
                 ]
-                .map(|text| Call::sql(text).in_database(database))
+                .map(|text| Call::sql(inside(&text)).in_database(database))
             })
             .collect();
         calls.extend([
@@ -103,10 +117,7 @@ impl Users for Mssql {
                 reads,
                 writes,
                 makes_table,
-                Proof::can(
-                    "makes and drops a login",
-                    vec![Call::sql(make_login), Call::sql("DROP LOGIN fluxdb_proof_user")],
-                ),
+                no_login,
                 Proof::can(
                     "makes and drops a database",
                     vec![
@@ -141,7 +152,7 @@ fn membership(username: &str, role: Role) -> impl Iterator<Item = String> {
         Role::Read => &["db_datareader"],
         Role::Backup => &["db_backupoperator"],
     };
-    let leave = for_each(
+    let leave_roles = for_each(
         "N'ALTER ROLE ' + QUOTENAME(r.name) + N' DROP MEMBER ' + QUOTENAME(u.name) + N'; '",
         &format!(
             "sys.database_role_members m JOIN sys.database_principals r ON r.principal_id = m.role_principal_id \
@@ -151,7 +162,7 @@ fn membership(username: &str, role: Role) -> impl Iterator<Item = String> {
     let mut texts = vec![
         format!("IF DATABASE_PRINCIPAL_ID({name}) IS NULL CREATE USER {user} FOR LOGIN {user}"),
         format!("GRANT CONNECT TO {user}"),
-        leave,
+        leave_roles,
     ];
     texts.extend(roles.iter().map(|role| format!("ALTER ROLE {role} ADD MEMBER {user}")));
     texts.into_iter()

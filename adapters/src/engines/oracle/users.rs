@@ -3,11 +3,28 @@
 use super::{Oracle, block, ident, lines, literal, password, sql};
 use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 
-/// Not DBA: whoever may make directories reads and writes files of the server.
-const ADMINISTRATOR: &str = "CREATE SESSION, ALTER SESSION, CREATE USER, ALTER USER, DROP USER, CREATE ROLE, UNLIMITED TABLESPACE, \
-     CREATE ANY TABLE, ALTER ANY TABLE, DROP ANY TABLE, CREATE ANY INDEX, ALTER ANY INDEX, DROP ANY INDEX, \
-     SELECT ANY TABLE, INSERT ANY TABLE, UPDATE ANY TABLE, DELETE ANY TABLE, CREATE TABLE, CREATE VIEW, CREATE SEQUENCE, \
+/// Not DBA, nor anything with ANY outside of one schema: who makes tables and indexes in SYSTEM's schema has them used by SYSTEM,
+/// who alters users takes any account of the database, and who makes directories reads and writes files of the server.
+const ADMINISTRATOR: &str = "CREATE SESSION, ALTER SESSION, UNLIMITED TABLESPACE, CREATE TABLE, CREATE VIEW, CREATE SEQUENCE, \
      CREATE PROCEDURE, CREATE TRIGGER, CREATE TYPE, CREATE SYNONYM, CREATE MATERIALIZED VIEW";
+/// What role superuser has in the schema of the user's account.
+const IN_SCHEMA: [&str; 11] = [
+    "CREATE ANY TABLE",
+    "ALTER ANY TABLE",
+    "DROP ANY TABLE",
+    "CREATE ANY INDEX",
+    "ALTER ANY INDEX",
+    "DROP ANY INDEX",
+    "SELECT ANY TABLE",
+    "INSERT ANY TABLE",
+    "UPDATE ANY TABLE",
+    "DELETE ANY TABLE",
+    "SELECT ANY SEQUENCE",
+];
+/// What earlier releases of fluxdb gave, and nobody has any more.
+const NO_MORE: &str = "'CREATE USER', 'ALTER USER', 'DROP USER', 'CREATE ROLE', 'CREATE ANY TABLE', 'ALTER ANY TABLE', \
+     'DROP ANY TABLE', 'CREATE ANY INDEX', 'ALTER ANY INDEX', 'DROP ANY INDEX', 'SELECT ANY TABLE', 'INSERT ANY TABLE', \
+     'UPDATE ANY TABLE', 'DELETE ANY TABLE'";
 const OWN_SCHEMA: &str =
     "CREATE TABLE, CREATE VIEW, CREATE SEQUENCE, CREATE PROCEDURE, CREATE TRIGGER, CREATE TYPE, CREATE SYNONYM";
 
@@ -26,7 +43,7 @@ pub(super) fn make(account: &Account, database: &str) -> Vec<Call> {
 pub(super) fn owner(username: &str, database: &str) -> Vec<Call> {
     let user = ident(username);
     [
-        format!("GRANT {ADMINISTRATOR} TO {user} WITH ADMIN OPTION"),
+        format!("GRANT {ADMINISTRATOR} TO {user}"),
         format!("GRANT SELECT_CATALOG_ROLE TO {user}"),
         format!("ALTER USER {user} DEFAULT TABLESPACE USERS"),
     ]
@@ -34,14 +51,24 @@ pub(super) fn owner(username: &str, database: &str) -> Vec<Call> {
     .into()
 }
 
+/// Takes from the user's account what it had by an earlier release.
+fn defend(username: &str, database: &str) -> Call {
+    let name = literal(&username.to_uppercase());
+    block(&format!(
+        "BEGIN FOR r IN (SELECT privilege p FROM sys.dba_sys_privs WHERE grantee = {name} AND privilege IN ({NO_MORE})) \
+         LOOP EXECUTE IMMEDIATE 'REVOKE ' || r.p || ' FROM ' || sys.dbms_assert.enquote_name({name}, FALSE); END LOOP; END;"
+    ))
+    .in_database(database)
+}
+
 /// Takes every privilege and role back.
 fn take_back(username: &str, database: &str) -> Call {
     let name = literal(&username.to_uppercase());
     block(&format!(
-        "DECLARE u VARCHAR2(130) := DBMS_ASSERT.ENQUOTE_NAME({name}, FALSE); BEGIN \
-         FOR r IN (SELECT privilege p FROM dba_sys_privs WHERE grantee = {name} \
-                   UNION ALL SELECT '\"' || granted_role || '\"' FROM dba_role_privs WHERE grantee = {name} \
-                   UNION ALL SELECT privilege || ' ON SCHEMA \"' || schema || '\"' FROM dba_schema_privs WHERE grantee = {name}) \
+        "DECLARE u VARCHAR2(130) := SYS.DBMS_ASSERT.ENQUOTE_NAME({name}, FALSE); BEGIN \
+         FOR r IN (SELECT privilege p FROM sys.dba_sys_privs WHERE grantee = {name} \
+                   UNION ALL SELECT '\"' || granted_role || '\"' FROM sys.dba_role_privs WHERE grantee = {name} \
+                   UNION ALL SELECT privilege || ' ON SCHEMA \"' || schema || '\"' FROM sys.dba_schema_privs WHERE grantee = {name}) \
          LOOP EXECUTE IMMEDIATE 'REVOKE ' || r.p || ' FROM ' || u; END LOOP; END;"
     ))
     .in_database(database)
@@ -56,13 +83,14 @@ impl Users for Oracle {
         let (user, schema) = (ident(&account.username), ident(&cx.user.username));
         let mut calls = Vec::new();
         for database in databases {
+            calls.push(defend(&cx.user.username, database));
             calls.extend(make(account, database));
             calls.push(take_back(&account.username, database));
             let on_schema = |rights: &str| format!("GRANT {rights} ON SCHEMA {schema} TO {user}");
             let texts = match role {
                 Role::Superuser => {
                     calls.extend(owner(&account.username, database));
-                    Vec::new()
+                    IN_SCHEMA.iter().map(|right| on_schema(right)).collect()
                 }
                 Role::Readwrite => vec![
                     format!("GRANT CREATE SESSION, {OWN_SCHEMA} TO {user}"),
@@ -86,7 +114,7 @@ impl Users for Oracle {
         // Tables are in the user's schema and cannot be given away: they go with it. ORA-01940: sessions end first.
         let name = literal(&username.to_uppercase());
         let sessions = format!(
-            "BEGIN FOR s IN (SELECT sid, serial# n FROM v$session WHERE username = {name}) LOOP \
+            "BEGIN FOR s IN (SELECT sid, serial# n FROM sys.v_$session WHERE username = {name}) LOOP \
              EXECUTE IMMEDIATE 'ALTER SYSTEM KILL SESSION ''' || s.sid || ',' || s.n || ''' IMMEDIATE'; END LOOP; END;"
         );
         databases
@@ -101,7 +129,7 @@ impl Users for Oracle {
     }
 
     fn list(&self, cx: &Cx) -> Vec<Call> {
-        let call = sql("SELECT username FROM dba_users WHERE oracle_maintained = 'N' ORDER BY username");
+        let call = sql("SELECT username FROM sys.dba_users WHERE oracle_maintained = 'N' ORDER BY username");
         vec![call.in_database(cx.database.as_deref().unwrap_or("FREEPDB1"))]
     }
 
@@ -130,13 +158,7 @@ impl Users for Oracle {
                 reads,
                 writes,
                 makes_table,
-                Proof::can(
-                    "makes and drops a user",
-                    vec![
-                        sql("CREATE USER IF NOT EXISTS fluxdb_proof_user NO AUTHENTICATION"),
-                        sql("DROP USER fluxdb_proof_user"),
-                    ],
-                ),
+                no_user,
                 Proof::cannot("changes the system account", one("ALTER USER system ACCOUNT UNLOCK".into())),
                 no_files,
             ],

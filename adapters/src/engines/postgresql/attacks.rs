@@ -262,7 +262,7 @@ fn traps(database: &str, user: &str) -> Attack {
     {
         prepare.push(Call::sql(format!("ALTER DATABASE {database} SET {setting}")));
     }
-    Attack::new("had its own function run by the system account", sql("SELECT 1 FROM public.fluxdb_trapped"))
+    Attack::new("had its own function run by the system account", sql("SELECT 'public.fluxdb_trapped'::regclass"))
         .prepared(prepare)
         .after_restart()
 }
