@@ -259,11 +259,12 @@ fn native_hash(password: &str) -> String {
 
 /// Files at the volume's root that are secret or name the server, and that it makes again when they are missing: MySQL's UUID,
 /// its keys for TLS and for passwords without TLS (the manual's "Creating SSL and RSA Certificates and Keys using MySQL"), what
-/// was in the buffer pool, and what a binary log would have left. MariaDB computes its UUID at start and has no keys.
+/// was in the buffer pool, and what a binary log would have left. MariaDB computes its UUID at start and has no keys; the UUID of its
+/// Aria log stays the template's: it stands in each Aria table as well, and nobody but the server reads it.
 fn belongs_to_template(name: &str) -> bool {
     let ends = [".pem", ".pid", ".err", "-bin.index", "-bin.state"];
     let begins = ["binlog.", "mysql-bin.", "mariadb-bin.", "relay-bin."];
-    ["auto.cnf", "ib_buffer_pool", "tc.log", "ddl_recovery.log", "multi-master.info", "slow.log"].contains(&name)
+    ["auto.cnf", "ib_buffer_pool", "slow.log"].contains(&name)
         || ends.iter().any(|end| name.ends_with(end))
         || begins.iter().any(|start| name.starts_with(start))
 }
