@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod attacks;
+mod databases;
 mod grants;
 mod metrics;
 mod repair;
@@ -222,6 +223,11 @@ impl Engine for Postgresql {
         if let Some(database) = cx.database.as_deref() {
             calls.extend(self.create_database(cx, database));
         }
+        if self.extension == Some("timescaledb") {
+            // Its image has it in both. The template comes last: nobody makes databases while a session is in it.
+            calls.push(databases::fresh_uuid());
+            calls.push(databases::fresh_uuid().in_database("template1"));
+        }
         calls
     }
 
@@ -324,60 +330,6 @@ impl Engine for Postgresql {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
-    }
-}
-
-impl Postgresql {
-    /// It is the tenant's only when everything that the system account runs in it has been run.
-    fn create_database(&self, cx: &Cx, name: &str) -> Vec<Call> {
-        let (database, owner) = (pg_ident(name), pg_ident(&cx.user.username));
-        let mut calls = vec![
-            // FILE_COPY and WAL_LOG cost about the same for an empty database. 55006 = somebody else copies the template.
-            Call::sql(format!("CREATE DATABASE {database}")).tolerating(THERE).not_yet(&["55006"]),
-            Call::sql(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")).not_yet(AT_ONCE),
-        ];
-        if major(cx.version.id) < 15 {
-            // As it is since 15: nobody but the owner makes anything in it, and the owner everything.
-            calls.push(
-                Call::sql(format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO {owner}"))
-                    .in_database(name)
-                    .not_yet(AT_ONCE),
-            );
-        }
-        calls.extend(self.extension.map(|extension| Call::sql(extend(extension)).in_database(name)));
-        calls.push(Call::sql(format!("ALTER DATABASE {database} OWNER TO {owner}")).not_yet(AT_ONCE));
-        calls
-    }
-}
-
-/// Makes the extension in a database that still is the system account's. A script that runs as superuser where somebody else
-/// could have put functions and operators may run those; that somebody may make the (trusted) extension himself.
-fn extend(extension: &str) -> String {
-    format!(
-        "DO $fluxdb$ BEGIN IF EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba \
-         WHERE d.datname = current_database() AND r.rolname = current_user) \
-         THEN EXECUTE 'CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public'; END IF; END $fluxdb$"
-    )
-}
-
-impl Databases for Postgresql {
-    fn create(&self, cx: &Cx, name: &str) -> Vec<Call> {
-        let mut calls = vec![self.defend(cx)];
-        calls.extend(self.create_database(cx, name));
-        calls
-    }
-
-    fn drop(&self, _cx: &Cx, name: &str) -> Vec<Call> {
-        // FORCE ends the sessions that are in it.
-        vec![Call::sql(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg_ident(name)))]
-    }
-
-    fn list(&self, _cx: &Cx) -> Vec<Call> {
-        vec![Call::sql("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")]
-    }
-
-    fn names(&self, answers: &[Answer]) -> Vec<String> {
-        answers.iter().flat_map(Answer::column).filter(|n| n != "postgres").collect()
     }
 }
 
