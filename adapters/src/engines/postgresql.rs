@@ -6,8 +6,8 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, pg_ident, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Attack, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File,
-    Floor, HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair,
+    Account, Attack, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor,
+    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair,
     SYSTEM_PASSWORD_FILE, Secret, Seed, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users,
     Version,
 };
