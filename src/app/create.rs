@@ -9,7 +9,7 @@ use serde_json::json;
 use super::accept::Asked;
 use super::caller::Caller;
 use super::settings::check_settings;
-use super::{App, Permission, ports};
+use super::{App, Permission, budget, ports};
 use crate::api::{Accepted, CreateInstance, DryRun};
 use crate::domain::admission::{Admission, Capacity, admit};
 use crate::domain::container;
@@ -191,7 +191,15 @@ impl App {
             wrong.check("/username", engine.check_name(NameKind::User, &username));
         }
         let settings = body.settings.clone();
-        check_settings(&mut wrong, engine, &version, &settings, None);
+        let mut size = sku.size;
+        size.storage_gib = body.storage_gib.unwrap_or(size.storage_gib);
+        let mut values = Wrong::default();
+        check_settings(&mut values, engine, &version, &settings, None);
+        // Sizes are added up when each is one.
+        if let (Some(version), true) = (facts.version(&version), values.is_empty()) {
+            budget::check(&mut values, engine, version, size, &settings, None);
+        }
+        wrong.append(values);
         let database = match (&body.database, facts.default_database) {
             (Some(name), _) => {
                 wrong.check("/database", engine.check_name(NameKind::Database, name));
@@ -208,8 +216,6 @@ impl App {
             ));
         }
         let now = jiff::Timestamp::now();
-        let mut size = sku.size;
-        size.storage_gib = body.storage_gib.unwrap_or(size.storage_gib);
         let record = InstanceRecord {
             id: InstanceId::generate(),
             name: body.name.clone(),
@@ -285,6 +291,14 @@ impl Wrong {
         if let Err(detail) = result {
             self.add(pointer, detail);
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn append(&mut self, other: Wrong) {
+        self.0.extend(other.0);
     }
 
     pub(super) fn none(&mut self) -> Result<()> {

@@ -12,7 +12,7 @@ use super::accept::{Asked, no_instance};
 use super::actions::{self, Action};
 use super::caller::Caller;
 use super::create::{Wrong, check_labels, check_name, check_storage, find_sku};
-use super::{App, Permission};
+use super::{App, Permission, budget};
 use crate::api::{Accepted, PatchInstance, State};
 use crate::domain::instance::{Grant, InstanceRecord};
 use crate::domain::operation::OperationKind;
@@ -289,7 +289,11 @@ fn apply(before: &InstanceRecord, body: &PatchInstance) -> Result<(InstanceRecor
         }
         after.size.storage_gib = after.size.storage_gib.max(gib);
     }
-    wrong.none()?;
     let resized = after.sku != before.sku || after.size != before.size;
+    if resized && wrong.is_empty() {
+        let at = if after.sku == before.sku { "/storage_gib" } else { "/sku" };
+        budget::check(&mut wrong, before.engine()?, before.version()?, after.size.into(), &after.settings, Some(at));
+    }
+    wrong.none()?;
     Ok((after, resized))
 }

@@ -14,6 +14,7 @@ pub mod actions;
 pub mod activation;
 pub mod audit;
 pub mod auth;
+mod budget;
 pub mod caller;
 pub mod connection;
 pub mod create;

@@ -11,7 +11,7 @@ use super::accept::{Asked, no_instance};
 use super::actions::{self, Action};
 use super::caller::Caller;
 use super::create::Wrong;
-use super::{App, Permission};
+use super::{App, Permission, budget};
 use crate::api::{Accepted, SettingView, SettingsView, UpdateSettings};
 use crate::domain::instance::{InstanceRecord, Observed};
 use crate::domain::operation::OperationKind;
@@ -79,6 +79,8 @@ impl App {
         let mut wrong = Wrong::default();
         check_settings(&mut wrong, engine, &before.version, &body.settings, Some(&before.settings));
         wrong.none()?;
+        budget::check(&mut wrong, engine, before.version()?, before.size.into(), &body.settings, None);
+        wrong.none()?;
         self.look(caller, id, |e| actions::require(e, Action::Configure))?;
         let mut after = (*before).clone();
         after.settings = body.settings;
@@ -144,7 +146,17 @@ pub(super) fn check_settings(
             }
         }
     }
-    let Some(before) = before else { return };
+    if let Some(before) = before {
+        check_immutable(wrong, engine, settings, before);
+    }
+}
+
+fn check_immutable(
+    wrong: &mut Wrong,
+    engine: &dyn Engine,
+    settings: &BTreeMap<String, String>,
+    before: &BTreeMap<String, String>,
+) {
     let catalogue = engine.settings().map(|s| s.catalogue()).unwrap_or_default();
     for name in before.keys().filter(|name| !settings.contains_key(*name)) {
         if catalogue.iter().any(|s| s.name == name && s.apply == Apply::Immutable) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fluxdb_adapters::{Cx, FILES_DIR, Launch, Secret};
+use fluxdb_adapters::{Cx, FILES_DIR, Launch, Secret, budget};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -196,7 +196,7 @@ pub fn plan_launch(
     }];
     tmpfs.extend(facts.tmpfs.iter().map(|t| TmpfsMount {
         path: t.path.into(),
-        size_mib: t.size_mib,
+        size_mib: budget::tmpfs_mib(t.size_mib, cx.size.memory_mib),
         mode: "0700".into(),
         owned: true,
         exec: t.exec,
@@ -208,7 +208,7 @@ pub fn plan_launch(
         secrets.push(SecretMount { source: name.clone(), target: format!("{FILES_DIR}/{}", file.name) });
         files.push((name, file.content));
     }
-    let pids = facts.floor.pids + engine.max_connections(&cx.size);
+    let host = budget::host_share(engine, cx);
     let mut spec = ContainerSpec {
         name: names.container(),
         image: record.image_reference.clone(),
@@ -230,9 +230,9 @@ pub fn plan_launch(
                 container_port: port.number,
             })
             .collect(),
-        shm_bytes: u64::from(facts.shm_mib) * 1024 * 1024,
-        limits: super::sku::limits_for(record.sku()?.series, &cx.size, pids, class),
-        nofile: u64::from(facts.floor.nofile),
+        shm_bytes: u64::from(host.shm_mib) * 1024 * 1024,
+        limits: super::sku::limits_for(record.sku()?.series, &cx.size, host.pids, class),
+        nofile: u64::from(host.nofile),
         stop_signal: facts.stop.signal,
         stop_grace_secs: facts.stop.grace_secs,
         extra_caps: facts.extra_caps.iter().map(|(cap, _)| (*cap).to_owned()).collect(),

@@ -187,7 +187,7 @@ pub struct Facts {
     pub volume_path: &'static str,
     /// Writable memory-backed directories.
     pub tmpfs: &'static [Tmpfs],
-    /// `/dev/shm` in MiB.
+    /// `/dev/shm` in MiB, where it does not grow with the instance ([`super::Engine::shm_mib`]).
     pub shm_mib: u32,
     /// How it is ended.
     pub stop: Stop,

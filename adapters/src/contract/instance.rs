@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Secret, Version};
+use super::{Facts, Secret, Version};
 
 /// Where rendered files and passwords appear in every container (a small tmpfs, each file 0400 for the engine's user).
 pub const FILES_DIR: &str = "/fluxdb";
@@ -60,6 +60,23 @@ pub struct Cx {
     pub advertised: Advertised,
     /// 128 random bits that stay with the instance: for cluster ids.
     pub unique: u128,
+}
+
+impl Cx {
+    /// Without accounts and addresses: for what follows from size and settings alone.
+    pub fn sized(facts: &Facts, version: &'static Version, size: Size, settings: BTreeMap<String, String>) -> Self {
+        let account = |name: &str| Account { username: name.to_owned(), password: Secret::new(String::new()) };
+        Self {
+            version,
+            size,
+            system: account(facts.system_user),
+            user: account(facts.default_username),
+            database: facts.default_database.map(str::to_owned),
+            settings,
+            advertised: Advertised { host: String::new(), ports: facts.ports.iter().map(|p| p.number).collect() },
+            unique: 0,
+        }
+    }
 }
 
 /// A file for the container, placed at [`FILES_DIR`]`/name`.

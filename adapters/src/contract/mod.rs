@@ -7,15 +7,19 @@ mod facts;
 mod instance;
 mod secret;
 mod seed;
+mod settings;
+mod takes;
 mod tenant;
 
-pub use abilities::{Apply, Databases, Kind, Marker, Metric, Metrics, Proof, Role, Setting, Settings, Tuned, Users};
+pub use abilities::{Databases, Marker, Metric, Metrics, Proof, Role, Tuned, Users};
 pub use call::{Answer, Call, Exec, Http, Kafka, KafkaAcl, Request};
 pub use connect::{Endpoint, NameKind, Shell, UriFormat};
 pub use facts::{Category, Facts, Floor, HttpAuth, LocalImage, Port, Protocol, Stop, Template, Tmpfs, User, Version};
 pub use instance::{Account, Advertised, ConfigTest, Cx, FILES_DIR, File, Launch, SYSTEM_PASSWORD_FILE, Size};
 pub use secret::Secret;
 pub use seed::{DataFiles, Seed};
+pub use settings::{Apply, Kind, Setting, Settings};
+pub use takes::{Beside, Factor, How, Takes, What};
 pub use tenant::{Attack, OpenPath, PasswordFile, Repair};
 
 use crate::render;
@@ -71,6 +75,11 @@ pub trait Engine: Sync + Send {
 
     /// Connections that this size allows; what the rendered configuration says.
     fn max_connections(&self, size: &Size) -> u32;
+
+    /// `/dev/shm` in MiB for this size and these settings; what is in it counts against the instance's memory.
+    fn shm_mib(&self, _cx: &Cx) -> u32 {
+        self.facts().shm_mib
+    }
 
     /// Writes and reads something that must survive a restart. `value` is a plain word.
     fn marker(&self, cx: &Cx, value: &str) -> Marker;

@@ -7,9 +7,9 @@ use super::lucene;
 use crate::quote::percent;
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, Marker,
-    Metric, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Setting, Settings, Shell, Size, Stop,
-    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Beside, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    Marker, Metric, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Setting, Settings, Shell, Size,
+    Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod users;
@@ -152,6 +152,10 @@ impl Engine for Elasticsearch {
 impl Settings for Elasticsearch {
     fn catalogue(&self) -> &'static [Setting] {
         lucene::settings::CATALOGUE
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        vec![Beside::heap(lucene::heap_mib(&cx.size))]
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

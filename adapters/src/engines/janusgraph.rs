@@ -111,8 +111,8 @@ impl Engine for JanusGraph {
             code_mib => if memory < 2048 { 64 } else { 240 },
             collector => if cx.size.vcpu > 1 && memory >= 2048 { "UseG1GC" } else { "UseSerialGC" },
             vcpu => cx.size.vcpu,
-            workers => cx.size.vcpu.clamp(2, 16),
-            gremlin_pool => (cx.size.vcpu * 2).max(4),
+            workers => network_workers(&cx.size),
+            gremlin_pool => gremlin_pool(&cx.size),
             free_disk_bytes => 256u64 << 20,
             cache_percent => settings::cache_percent(cx),
             system_user => FACTS.system_user,
@@ -266,4 +266,12 @@ impl Engine for JanusGraph {
 fn heap_mib(memory_mib: u32) -> u32 {
     let heap = if memory_mib < 4096 { memory_mib * 2 / 5 } else { memory_mib * 3 / 5 };
     (heap / 32 * 32).min(31 * 1024)
+}
+
+fn network_workers(size: &Size) -> u32 {
+    size.vcpu.clamp(2, 16)
+}
+
+fn gremlin_pool(size: &Size) -> u32 {
+    (size.vcpu * 2).max(4)
 }

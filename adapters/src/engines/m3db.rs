@@ -10,7 +10,7 @@ use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
     Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, Marker,
-    Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop, Template, Tmpfs,
+    Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop, Takes, Template, Tmpfs,
     UriFormat, User, Version,
 };
 
@@ -70,8 +70,8 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("lookbackDuration", 10, 86_400, "s", "300", Restart, "How old the newest point of a series may be"),
     Setting::int("gcPercentage", 10, 100, "", "100", Restart, "Growth of memory that starts a garbage collection"),
     Setting::flag("writeNewSeriesAsync", "true", Restart, "Answer before a new series is in the index"),
-    Setting::int("filesystem.throughputLimitMbps", 1, 100_000, "", "1000", Restart, "Megabits a second that are written to files"),
-    Setting::int("commitlog.flushMaxBytes", 1024, 67_108_864, "bytes", "524288", Restart, "Log that is gathered before it is written"),
+    Setting::int("filesystem.throughputLimitMbps", 1, 100_000, "", "1000", Restart, "Megabits a second that are written to files").takes(Takes::NOTHING),
+    Setting::int("commitlog.flushMaxBytes", 1024, 67_108_864, "bytes", "524288", Restart, "Log that is gathered before it is written").takes(Takes::MEMORY),
     Setting::int("commitlog.flushEvery", 1, 60_000, "ms", "10", Restart, "Longest time that it is gathered, and what a crash may lose"),
     Setting::int("limits.maxOutstandingWriteRequests", 0, 1_000_000, "", "0", Restart, "Writes at once; 0 = no limit"),
     Setting::int("limits.maxOutstandingReadRequests", 0, 1_000_000, "", "0", Restart, "Reads at once; 0 = no limit"),

@@ -7,7 +7,7 @@ use crate::{Category, Facts, Floor, HttpAuth, LocalImage, Port, Protocol, Stop, 
 
 mod settings;
 
-pub(super) use settings::{ISOLATION, TIME_ZONES};
+pub(super) use settings::{ISOLATION, TABLES, TIME_ZONES};
 
 pub(crate) static ENGINE: MysqlFamily = MysqlFamily {
     flavour: Flavour::Mariadb,

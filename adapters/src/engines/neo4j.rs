@@ -121,7 +121,7 @@ impl Engine for Neo4j {
             collector => if cx.size.vcpu > 1 && memory >= 2048 { "UseG1GC" } else { "UseSerialGC" },
             vcpu => cx.size.vcpu,
             bolt_threads => self.max_connections(&cx.size),
-            tx_log_mib => (cx.size.storage_gib * 8).clamp(32, 256),
+            tx_log_mib => tx_log_mib(&cx.size),
             files => FILES_DIR,
             password_file => SYSTEM_PASSWORD_FILE,
             user_settings => settings::lines(cx),
@@ -265,4 +265,8 @@ fn heap_mib(memory_mib: u32) -> u32 {
 
 fn pagecache_mib(memory_mib: u32) -> u32 {
     if memory_mib < 4096 { memory_mib / 8 } else { memory_mib * 2 / 5 }
+}
+
+fn tx_log_mib(size: &Size) -> u32 {
+    (size.storage_gib * 8).clamp(32, 256)
 }

@@ -7,9 +7,9 @@ use super::lucene;
 use crate::quote::percent;
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage,
-    Marker, Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop, Template, Tmpfs,
-    Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Beside, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop,
+    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod users;
@@ -190,6 +190,10 @@ fn bcrypt_hash(account: &Account, unique: u128) -> String {
 impl Settings for OpenSearch {
     fn catalogue(&self) -> &'static [Setting] {
         lucene::settings::CATALOGUE
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        vec![Beside::heap(lucene::heap_mib(&cx.size))]
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

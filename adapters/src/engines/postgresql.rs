@@ -76,7 +76,7 @@ const FACTS: Facts = Facts {
         Tmpfs::new("/run/postgresql", 4), //
         Tmpfs::new("/tmp", 64),
     ],
-    shm_mib: 256, // parallel queries allocate there; the usual 64 MiB ends in "could not resize shared memory segment"
+    shm_mib: 256, // the least; parallel queries allocate there
     stop: Stop { signal: 2, grace_secs: 90, says: Some("database system is shut down") }, // SIGINT = fast shutdown; SIGTERM would wait for clients
     floor: Floor { memory_mib: 256, pids: 256, nofile: 4096 },
     templates: &[
@@ -268,6 +268,14 @@ impl Engine for Postgresql {
 
     fn max_connections(&self, size: &Size) -> u32 {
         (size.memory_mib / 20).clamp(25, 500)
+    }
+
+    /// Parallel queries put what their processes share there, up to `work_mem` for each hash table: two thirds of what
+    /// `shared_buffers` leaves, so that a query ends with an error before the kernel ends the server.
+    fn shm_mib(&self, cx: &Cx) -> u32 {
+        let set = cx.settings.get("shared_buffers").and_then(|v| v.parse().ok());
+        let buffers = set.unwrap_or(cx.size.memory_mib / 4);
+        (cx.size.memory_mib.saturating_sub(buffers) * 2 / 3).max(self.facts.shm_mib.min(cx.size.memory_mib / 2))
     }
 
     fn marker(&self, _cx: &Cx, value: &str) -> Marker {

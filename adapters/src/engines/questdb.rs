@@ -96,11 +96,11 @@ impl Engine for QuestDb {
             collector => if cx.size.vcpu > 1 { "UseParallelGC" } else { "UseSerialGC" },
             vcpu => cx.size.vcpu,
             connections => self.max_connections(&cx.size),
-            workers => cx.size.vcpu.max(2),
+            workers => workers(&cx.size),
             ram_limit_bytes => ram_limit_bytes(memory),
             // Two of these for each column that is written at once.
-            append_page_bytes => if small { 1_048_576 } else { 16_777_216 },
-            o3_bytes => if small { 262_144 } else { 8_388_608 },
+            append_page_bytes => append_page_bytes(memory),
+            o3_bytes => o3_bytes(memory),
             http_buffer_bytes => if small { 524_288 } else { 2_097_152 },
             files => FILES_DIR,
             password_file => SYSTEM_PASSWORD_FILE,
@@ -214,4 +214,16 @@ fn heap_mib(memory_mib: u32) -> u32 {
 /// What the server may allocate beside the heap; mapped files are not counted.
 fn ram_limit_bytes(memory_mib: u32) -> u64 {
     u64::from(memory_mib / 2) * 1024 * 1024
+}
+
+fn append_page_bytes(memory_mib: u32) -> u32 {
+    if memory_mib < 4096 { 1_048_576 } else { 16_777_216 }
+}
+
+fn o3_bytes(memory_mib: u32) -> u32 {
+    if memory_mib < 4096 { 262_144 } else { 8_388_608 }
+}
+
+fn workers(size: &Size) -> u32 {
+    size.vcpu.max(2)
 }

@@ -84,6 +84,10 @@ fn maxmemory_mib(size: &Size) -> u32 {
     size.memory_mib * 65 / 100
 }
 
+fn threads(size: &Size) -> u32 {
+    size.vcpu.saturating_sub(1).clamp(1, 4)
+}
+
 fn max_connections(size: &Size) -> u32 {
     (size.memory_mib * 2).clamp(256, 10_000)
 }
@@ -97,7 +101,7 @@ impl Engine for Resp {
         context! {
             maxmemory_mib => maxmemory_mib(&cx.size),
             maxclients => max_connections(&cx.size),
-            threads => cx.size.vcpu.saturating_sub(1).clamp(1, 4),
+            threads => threads(&cx.size),
             old => accounts::is_old(cx),
             keydb => self.facts.id == "keydb",
             port => self.facts.port().number,

@@ -10,7 +10,7 @@ use crate::render::{RenderError, render};
 use crate::{
     Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, Marker,
     Metric, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Setting, Settings, Shell, Size, Stop,
-    Template, Tmpfs, UriFormat, User, Version,
+    Takes, Template, Tmpfs, UriFormat, User, Version,
 };
 
 pub(crate) static ENGINE: Typesense = Typesense;
@@ -60,11 +60,11 @@ static FACTS: Facts = Facts {
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
-    Setting::int("thread-pool-size", 4, 1024, "", "", Restart, "Threads that serve requests"),
-    Setting::int("num-collections-parallel-load", 1, 256, "", "", Restart, "Collections that are loaded at once at the start"),
-    Setting::int("num-documents-parallel-load", 1, 100_000, "", "1000", Restart, "Documents of a collection that are loaded together"),
-    Setting::int("cache-num-entries", 1, 10_000_000, "", "1000", Restart, "Answers that the cache holds"),
-    Setting::int("disk-used-max-percentage", 10, 100, "", "100", Restart, "Writes are refused from this use of the disk on"),
+    Setting::int("thread-pool-size", 4, 1024, "", "", Restart, "Threads that serve requests").takes(Takes::workers(1024)),
+    Setting::int("num-collections-parallel-load", 1, 256, "", "", Restart, "Collections that are loaded at once at the start").takes(Takes::NOTHING),
+    Setting::int("num-documents-parallel-load", 1, 100_000, "", "1000", Restart, "Documents of a collection that are loaded together").takes(Takes::NOTHING),
+    Setting::int("cache-num-entries", 1, 10_000_000, "", "1000", Restart, "Answers that the cache holds").takes(Takes::MEMORY.each(16 << 10)),
+    Setting::int("disk-used-max-percentage", 10, 100, "", "100", Restart, "Writes are refused from this use of the disk on").takes(Takes::NOTHING),
     Setting::int("healthy-read-lag", 1, 10_000_000, "", "1000", Restart, "Pending writes from which reads are refused"),
     Setting::int("healthy-write-lag", 1, 10_000_000, "", "500", Restart, "Pending writes from which writes are refused"),
     Setting::int("log-slow-requests-time-ms", -1, 3_600_000, "ms", "-1", Restart, "Log requests that take longer; -1 = none"),
@@ -174,6 +174,11 @@ impl Engine for Typesense {
 impl Settings for Typesense {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        let sized = lines(&Cx { settings: BTreeMap::new(), ..cx.clone() }).into_iter();
+        sized.into_iter().find(|(name, _)| name == setting.name).map_or_else(|| setting.default.to_owned(), |(_, v)| v)
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

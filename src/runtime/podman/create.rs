@@ -120,6 +120,8 @@ pub(super) fn body(spec: &ContainerSpec, hard: Option<HardLimits>) -> Value {
             let limits = json!([
                 {"type": "nofile", "soft": nofile, "hard": nofile},
                 {"type": "nproc", "soft": hard.nproc, "hard": hard.nproc},
+                // A server that crashes would leave its whole memory as a file in its volume.
+                {"type": "core", "soft": 0, "hard": 0},
             ]);
             map.insert("r_limits".into(), limits);
         }

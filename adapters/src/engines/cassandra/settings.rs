@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 
 use super::Cassandra;
 use crate::Apply::Restart;
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Beside, Call, Cx, Kind, Setting, Settings, Takes};
 
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
     // Threads
-    Setting::int("concurrent_reads", 2, 1024, "", "", Restart, "Reads at once"),
-    Setting::int("concurrent_writes", 2, 1024, "", "", Restart, "Writes at once"),
-    Setting::int("concurrent_counter_writes", 2, 1024, "", "", Restart, "Writes of counters at once"),
-    Setting::int("concurrent_materialized_view_writes", 2, 1024, "", "", Restart, "Writes of materialized views at once"),
-    Setting::int("concurrent_compactors", 1, 64, "", "", Restart, "Compactions at once"),
+    Setting::int("concurrent_reads", 2, 1024, "", "", Restart, "Reads at once").takes(Takes::workers(512)),
+    Setting::int("concurrent_writes", 2, 1024, "", "", Restart, "Writes at once").takes(Takes::workers(512)),
+    Setting::int("concurrent_counter_writes", 2, 1024, "", "", Restart, "Writes of counters at once").takes(Takes::workers(512)),
+    Setting::int("concurrent_materialized_view_writes", 2, 1024, "", "", Restart, "Writes of materialized views at once").takes(Takes::workers(512)),
+    Setting::int("concurrent_compactors", 1, 64, "", "", Restart, "Compactions at once").takes(Takes::workers(1024)),
     Setting::int("compaction_throughput", 0, 4096, "MiB/s", "64", Restart, "How fast compactions write; 0 = no limit"),
     // Connections
-    Setting::int("native_transport_max_threads", 1, 4096, "", "", Restart, "Requests of clients at once"),
-    Setting::int("native_transport_max_concurrent_connections", 8, 100_000, "", "", Restart, "Connections at once"),
-    Setting::int("native_transport_max_concurrent_connections_per_ip", -1, 100_000, "", "-1", Restart, "Connections at once from one address; -1 = no limit"),
-    Setting::int("native_transport_max_frame_size", 1, 256, "MiB", "16", Restart, "Largest request"),
+    Setting::int("native_transport_max_threads", 1, 4096, "", "", Restart, "Requests of clients at once").takes(Takes::workers(512)),
+    Setting::int("native_transport_max_concurrent_connections", 8, 100_000, "", "", Restart, "Connections at once").takes(Takes::sessions(16)),
+    Setting::int("native_transport_max_concurrent_connections_per_ip", -1, 100_000, "", "-1", Restart, "Connections at once from one address; -1 = no limit").takes(Takes::NOTHING),
+    Setting::int("native_transport_max_frame_size", 1, 256, "MiB", "16", Restart, "Largest request").takes(Takes::HEAP_CEILING),
     Setting::int("native_transport_idle_timeout", 0, 86_400_000, "ms", "0", Restart, "Silent connections are closed after this time; 0 = never"),
     // Timeouts
     Setting::int("read_request_timeout", 10, 600_000, "ms", "5000", Restart, "Longest read of one row or partition"),
@@ -35,22 +35,22 @@ pub(super) static CATALOGUE: &[Setting] = &[
     // Warnings and limits
     Setting::int("tombstone_warn_threshold", 1, 10_000_000, "", "1000", Restart, "Deleted rows that a read passes before it is logged"),
     Setting::int("tombstone_failure_threshold", 1, 10_000_000, "", "100000", Restart, "Deleted rows that a read passes before it is ended"),
-    Setting::int("batch_size_warn_threshold", 1, 65_536, "KiB", "5", Restart, "Batches that are larger are logged"),
-    Setting::int("batch_size_fail_threshold", 1, 65_536, "KiB", "50", Restart, "Batches that are larger are refused"),
+    Setting::int("batch_size_warn_threshold", 1, 65_536, "KiB", "5", Restart, "Batches that are larger are logged").takes(Takes::NOTHING),
+    Setting::int("batch_size_fail_threshold", 1, 65_536, "KiB", "50", Restart, "Batches that are larger are refused").takes(Takes::NOTHING),
     Setting::int("unlogged_batch_across_partitions_warn_threshold", 1, 100_000, "", "10", Restart, "Unlogged batches over more partitions are logged"),
-    Setting::int("max_value_size", 1, 2047, "MiB", "256", Restart, "Largest value"),
-    Setting::int("column_index_size", 1, 1024, "KiB", "4", Restart, "Rows of this size get an entry in a partition's index"),
+    Setting::int("max_value_size", 1, 2047, "MiB", "256", Restart, "Largest value").takes(Takes::HEAP_CEILING),
+    Setting::int("column_index_size", 1, 1024, "KiB", "4", Restart, "Rows of this size get an entry in a partition's index").takes(Takes::NOTHING),
     // Memory
-    Setting::int("memtable_heap_space", 16, 65_536, "MiB", "", Restart, "Memory for fresh writes in the heap"),
-    Setting::int("memtable_offheap_space", 16, 65_536, "MiB", "", Restart, "Memory for fresh writes outside of the heap"),
-    Setting::int("file_cache_size", 32, 65_536, "MiB", "", Restart, "Memory for pieces of files"),
-    Setting::int("key_cache_size", 0, 65_536, "MiB", "", Restart, "Memory for the places of keys in files; 0 = off"),
-    Setting::int("key_cache_save_period", 0, 86_400, "s", "14400", Restart, "How often these are saved for the next start; 0 = never"),
-    Setting::int("row_cache_size", 0, 65_536, "MiB", "0", Restart, "Memory for whole rows, where a table asks for it; 0 = off"),
-    Setting::int("counter_cache_size", 0, 65_536, "MiB", "8", Restart, "Memory for counters; 0 = off"),
+    Setting::int("memtable_heap_space", 16, 65_536, "MiB", "", Restart, "Memory for fresh writes in the heap").takes(Takes::HEAP),
+    Setting::int("memtable_offheap_space", 16, 65_536, "MiB", "", Restart, "Memory for fresh writes outside of the heap").takes(Takes::MEMORY),
+    Setting::int("file_cache_size", 32, 65_536, "MiB", "", Restart, "Memory for pieces of files").takes(Takes::MEMORY),
+    Setting::int("key_cache_size", 0, 65_536, "MiB", "", Restart, "Memory for the places of keys in files; 0 = off").takes(Takes::HEAP),
+    Setting::int("key_cache_save_period", 0, 86_400, "s", "14400", Restart, "How often these are saved for the next start; 0 = never").takes(Takes::NOTHING),
+    Setting::int("row_cache_size", 0, 65_536, "MiB", "0", Restart, "Memory for whole rows, where a table asks for it; 0 = off").takes(Takes::MEMORY),
+    Setting::int("counter_cache_size", 0, 65_536, "MiB", "8", Restart, "Memory for counters; 0 = off").takes(Takes::HEAP),
     // Commit log and files
     Setting::int("commitlog_sync_period", 10, 60_000, "ms", "10000", Restart, "A crash of the machine loses at most this much of what was written"),
-    Setting::int("commitlog_total_space", 64, 1_048_576, "MiB", "", Restart, "Commit log on the disk before tables are written out"),
+    Setting::int("commitlog_total_space", 64, 1_048_576, "MiB", "", Restart, "Commit log on the disk before tables are written out").takes(Takes::STORAGE),
     Setting::flag("auto_snapshot", "true", Restart, "Keep the files of dropped and truncated tables"),
     Setting::flag("snapshot_before_compaction", "false", Restart, "Keep the files of before each compaction"),
     Setting::flag("incremental_backups", "false", Restart, "Keep a link to each file that is written out"),
@@ -137,6 +137,15 @@ fn shown(setting: &Setting, value: &str) -> String {
 impl Settings for Cassandra {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        let sku = super::defaults(cx).into_iter().find(|(name, _)| *name == setting.name);
+        sku.map_or_else(|| setting.default.to_owned(), |(_, value)| value)
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        vec![Beside::heap(super::heap_mib(&cx.size))]
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Clickhouse, OLD, cell, is_old, query, rows, statement};
 use crate::Apply::{Dynamic, Restart};
 use crate::quote::{mysql_literal, xml_text};
-use crate::{Answer, Call, Cx, Kind, Setting, Settings, Size};
+use crate::{Answer, Beside, Call, Cx, Engine, Factor, Kind, Setting, Settings, Size, Takes};
 
 /// Of tables; what else needs a restart is of the server.
 const OF_TABLES: [&str; 6] = [
@@ -24,28 +24,28 @@ const NEW: &[&str] = &[OLD];
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
     // Limits of a query; fluxdb's own account has the same ones, so the smallest values leave it room
-    Setting::int("max_memory_usage", 64, 1_048_576, "MiB", "", Dynamic, "Memory of one query"),
-    Setting::int("max_memory_usage_for_user", 64, 1_048_576, "MiB", "", Dynamic, "Memory of all queries of a user"),
-    Setting::int("max_bytes_before_external_group_by", 0, 1_048_576, "MiB", "", Dynamic, "Memory of GROUP BY before it goes to disk; 0 = never"),
-    Setting::int("max_bytes_before_external_sort", 0, 1_048_576, "MiB", "", Dynamic, "Memory of ORDER BY before it goes to disk; 0 = never"),
-    Setting::int("max_bytes_in_join", 0, 1_048_576, "MiB", "0", Dynamic, "Memory of the right side of a JOIN; 0 = no limit"),
+    Setting::int("max_memory_usage", 64, 1_048_576, "MiB", "", Dynamic, "Memory of one query").takes(Takes::CEILING),
+    Setting::int("max_memory_usage_for_user", 64, 1_048_576, "MiB", "", Dynamic, "Memory of all queries of a user").takes(Takes::CEILING),
+    Setting::int("max_bytes_before_external_group_by", 0, 1_048_576, "MiB", "", Dynamic, "Memory of GROUP BY before it goes to disk; 0 = never").takes(Takes::CEILING),
+    Setting::int("max_bytes_before_external_sort", 0, 1_048_576, "MiB", "", Dynamic, "Memory of ORDER BY before it goes to disk; 0 = never").takes(Takes::CEILING),
+    Setting::int("max_bytes_in_join", 0, 1_048_576, "MiB", "0", Dynamic, "Memory of the right side of a JOIN; 0 = no limit").takes(Takes::CEILING),
     Setting::int("max_execution_time", 0, 86_400, "s", "0", Dynamic, "Ends queries that run longer; 0 = never"),
-    Setting::int("max_threads", 1, 256, "", "", Dynamic, "Threads of one query"),
-    Setting::int("max_insert_threads", 0, 64, "", "0", Dynamic, "Threads of one INSERT SELECT").not_in(NEW),
+    Setting::int("max_threads", 1, 256, "", "", Dynamic, "Threads of one query").takes(Takes::workers(0).times(&[Factor::Value("max_concurrent_queries")])),
+    Setting::int("max_insert_threads", 0, 64, "", "0", Dynamic, "Threads of one INSERT SELECT").not_in(NEW).takes(Takes::NOTHING),
     Setting::int("max_concurrent_queries_for_user", 0, 10_000, "", "0", Dynamic, "Queries of a user at once; 0 = no limit").least(10),
     Setting::int("max_rows_to_read", 0, 1_000_000_000_000, "", "0", Dynamic, "Rows that a query may read; 0 = no limit").least(100_000),
-    Setting::int("max_bytes_to_read", 0, 1_073_741_824, "MiB", "0", Dynamic, "Data that a query may read; 0 = no limit").least(64),
+    Setting::int("max_bytes_to_read", 0, 1_073_741_824, "MiB", "0", Dynamic, "Data that a query may read; 0 = no limit").least(64).takes(Takes::NOTHING),
     Setting::int("max_result_rows", 0, 1_000_000_000_000, "", "0", Dynamic, "Rows of an answer; 0 = no limit").least(10_000),
-    Setting::int("max_result_bytes", 0, 1_073_741_824, "MiB", "0", Dynamic, "Size of an answer; 0 = no limit").least(16),
-    Setting::int("max_query_size", 1024, 1_073_741_824, "bytes", "262144", Dynamic, "Longest text of a query, without the data of an INSERT"),
+    Setting::int("max_result_bytes", 0, 1_073_741_824, "MiB", "0", Dynamic, "Size of an answer; 0 = no limit").least(16).takes(Takes::NOTHING),
+    Setting::int("max_query_size", 1024, 1_073_741_824, "bytes", "262144", Dynamic, "Longest text of a query, without the data of an INSERT").takes(Takes::NOTHING),
     Setting::int("max_ast_elements", 100, 10_000_000, "", "50000", Dynamic, "Largest syntax tree of a query"),
-    Setting::int("max_partitions_per_insert_block", 0, 100_000, "", "100", Dynamic, "Partitions that one block of an INSERT may touch; 0 = no limit").not_in(NEW),
-    Setting::int("max_temporary_data_on_disk_size_for_query", 0, 1_073_741_824, "MiB", "0", Dynamic, "Temporary files of a query; 0 = no limit").not_in(NEW),
+    Setting::int("max_partitions_per_insert_block", 0, 100_000, "", "100", Dynamic, "Partitions that one block of an INSERT may touch; 0 = no limit").not_in(NEW).takes(Takes::NOTHING),
+    Setting::int("max_temporary_data_on_disk_size_for_query", 0, 1_073_741_824, "MiB", "0", Dynamic, "Temporary files of a query; 0 = no limit").not_in(NEW).takes(Takes::SPILL),
     Setting::int("priority", 0, 100, "", "0", Dynamic, "Queries with a smaller number go first; 0 = no priorities"),
     // Reading, writing
-    Setting::int("max_block_size", 1024, 1_048_576, "", "65409", Dynamic, "Rows that are worked on together"),
-    Setting::int("max_insert_block_size", 1024, 100_000_000, "", "1048449", Dynamic, "Rows of a block of an INSERT"),
-    Setting::int("min_insert_block_size_rows", 0, 100_000_000, "", "1048449", Dynamic, "Smaller blocks of an INSERT are put together, by rows"),
+    Setting::int("max_block_size", 1024, 1_048_576, "", "65409", Dynamic, "Rows that are worked on together").takes(Takes::NOTHING),
+    Setting::int("max_insert_block_size", 1024, 100_000_000, "", "1048449", Dynamic, "Rows of a block of an INSERT").takes(Takes::NOTHING),
+    Setting::int("min_insert_block_size_rows", 0, 100_000_000, "", "1048449", Dynamic, "Smaller blocks of an INSERT are put together, by rows").takes(Takes::NOTHING),
     Setting::flag("async_insert", "false", Dynamic, "Gather small INSERTs of many clients").not_in(NEW),
     Setting::flag("wait_for_async_insert", "true", Dynamic, "Answer gathered INSERTs when they are stored").not_in(NEW),
     Setting::flag("use_uncompressed_cache", "false", Dynamic, "Keep uncompressed blocks for short queries"),
@@ -57,21 +57,21 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("send_timeout", 1, 86_400, "s", "300", Dynamic, "Longest wait until a client takes data"),
     Setting::int("receive_timeout", 1, 86_400, "s", "300", Dynamic, "Longest wait until a client sends data"),
     // Server
-    Setting::int("max_connections", 16, 65_536, "", "", Restart, "Connections at once"),
+    Setting::int("max_connections", 16, 65_536, "", "", Restart, "Connections at once").takes(Takes::sessions(64)),
     Setting::int("max_concurrent_queries", 20, 10_000, "", "", Restart, "Queries at once"),
-    Setting::int("max_server_memory_usage", 256, 1_048_576, "MiB", "", Restart, "Memory of the whole server").not_in(NEW),
-    Setting::int("mark_cache_size", 8, 1_048_576, "MiB", "", Restart, "Cache of marks, the index into column files"),
-    Setting::int("uncompressed_cache_size", 0, 1_048_576, "MiB", "0", Restart, "Cache of uncompressed blocks, for use_uncompressed_cache"),
-    Setting::int("background_pool_size", 4, 64, "", "", Restart, "Merges and mutations at once").not_in(NEW),
-    Setting::int("max_table_size_to_drop", 0, 1_073_741_824, "MiB", "0", Restart, "Larger tables cannot be dropped; 0 = no limit"),
-    Setting::int("max_partition_size_to_drop", 0, 1_073_741_824, "MiB", "0", Restart, "Larger partitions cannot be dropped; 0 = no limit"),
+    Setting::int("max_server_memory_usage", 256, 1_048_576, "MiB", "", Restart, "Memory of the whole server").not_in(NEW).takes(Takes::CEILING),
+    Setting::int("mark_cache_size", 8, 1_048_576, "MiB", "", Restart, "Cache of marks, the index into column files").takes(Takes::MEMORY),
+    Setting::int("uncompressed_cache_size", 0, 1_048_576, "MiB", "0", Restart, "Cache of uncompressed blocks, for use_uncompressed_cache").takes(Takes::MEMORY),
+    Setting::int("background_pool_size", 4, 64, "", "", Restart, "Merges and mutations at once").not_in(NEW).takes(Takes::workers(1024)),
+    Setting::int("max_table_size_to_drop", 0, 1_073_741_824, "MiB", "0", Restart, "Larger tables cannot be dropped; 0 = no limit").takes(Takes::NOTHING),
+    Setting::int("max_partition_size_to_drop", 0, 1_073_741_824, "MiB", "0", Restart, "Larger partitions cannot be dropped; 0 = no limit").takes(Takes::NOTHING),
     Setting::int("keep_alive_timeout", 0, 3600, "s", "30", Restart, "How long idle HTTP connections are kept"),
     // Tables
     Setting::int("parts_to_delay_insert", 10, 100_000, "", "1000", Restart, "Parts of a partition from which INSERTs are slowed down"),
     Setting::int("parts_to_throw_insert", 20, 100_000, "", "3000", Restart, "Parts of a partition from which INSERTs are refused"),
     Setting::int("max_parts_in_total", 100, 10_000_000, "", "100000", Restart, "Parts of a table from which INSERTs are refused").not_in(NEW),
-    Setting::int("max_bytes_to_merge_at_max_space_in_pool", 1024, 1_048_576, "MiB", "153600", Restart, "Largest part that a merge makes"),
-    Setting::int("min_bytes_for_wide_part", 0, 1024, "MiB", "10", Restart, "Smaller parts are kept in one file").not_in(NEW),
+    Setting::int("max_bytes_to_merge_at_max_space_in_pool", 1024, 1_048_576, "MiB", "153600", Restart, "Largest part that a merge makes").takes(Takes::NOTHING),
+    Setting::int("min_bytes_for_wide_part", 0, 1024, "MiB", "10", Restart, "Smaller parts are kept in one file").not_in(NEW).takes(Takes::NOTHING),
     Setting::int("merge_with_ttl_timeout", 0, 31_536_000, "s", "14400", Restart, "Pause between two merges that remove expired rows").not_in(NEW),
 ];
 
@@ -86,12 +86,24 @@ pub(super) fn server_memory_mib(size: &Size) -> u32 {
     size.memory_mib / 100 * 85
 }
 
+fn concurrent_queries(size: &Size) -> u32 {
+    (10 * size.vcpu).max(20)
+}
+
+fn merges(size: &Size) -> u32 {
+    (2 * size.vcpu).clamp(4, 16)
+}
+
+fn thread_pool(size: &Size) -> u32 {
+    (size.memory_mib / 2).clamp(1000, 10_000)
+}
+
 /// What the files say: the size says, and over it what the user has set.
 pub(super) fn sections(cx: &Cx, connections: u32) -> Sections {
     let (memory, cpus) = (cx.size.memory_mib, cx.size.vcpu);
     let mut server = vec![
         ("max_connections", connections.to_string()),
-        ("max_concurrent_queries", (10 * cpus).max(20).to_string()),
+        ("max_concurrent_queries", concurrent_queries(&cx.size).to_string()),
         ("mark_cache_size", mib(memory / 16)),
         ("uncompressed_cache_size", "0".into()),
         ("max_table_size_to_drop", "0".into()),
@@ -100,14 +112,14 @@ pub(super) fn sections(cx: &Cx, connections: u32) -> Sections {
     ];
     let mut merge_tree =
         vec![("parts_to_delay_insert", "1000".to_owned()), ("parts_to_throw_insert", "3000".to_owned())];
-    let pool = (2 * cpus).clamp(4, 16);
+    let pool = merges(&cx.size);
     if !is_old(cx) {
         server.extend([
             ("max_server_memory_usage", mib(server_memory_mib(&cx.size))),
             ("index_mark_cache_size", mib(memory / 32)),
             ("primary_index_cache_size", mib(memory / 16)),
             ("compiled_expression_cache_size", mib((memory / 64).clamp(8, 128))),
-            ("max_thread_pool_size", (memory / 2).clamp(1000, 10_000).to_string()),
+            ("max_thread_pool_size", thread_pool(&cx.size).to_string()),
             ("background_pool_size", pool.to_string()),
             ("background_schedule_pool_size", (8 * cpus).clamp(16, 128).to_string()),
             ("background_common_pool_size", "4".into()),
@@ -184,6 +196,27 @@ fn shown(setting: &Setting, value: &str) -> String {
 impl Settings for Clickhouse {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        let size = &cx.size;
+        let number = match setting.name {
+            "max_memory_usage" => size.memory_mib / 2,
+            "max_bytes_before_external_group_by" | "max_bytes_before_external_sort" => size.memory_mib / 4,
+            "max_memory_usage_for_user" | "max_server_memory_usage" => server_memory_mib(size),
+            "mark_cache_size" => size.memory_mib / 16,
+            "max_threads" => size.vcpu,
+            "max_concurrent_queries" => concurrent_queries(size),
+            "max_connections" => self.max_connections(size),
+            "background_pool_size" => merges(size),
+            _ => return setting.default.to_owned(),
+        };
+        number.to_string()
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        // Its threads wait in a pool of this size, whatever they are for.
+        if is_old(cx) { Vec::new() } else { vec![Beside::processes("threads of the pool", thread_pool(&cx.size))] }
     }
 
     fn read(&self, cx: &Cx) -> Vec<Call> {

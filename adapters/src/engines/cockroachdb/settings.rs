@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use super::Cockroachdb;
 use crate::Apply::{Dynamic, Restart};
 use crate::quote::pg_literal;
-use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings};
+use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings, Takes};
 
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
-    Setting::int("cache", 64, 1_048_576, "MiB", "", Restart, "Memory for the storage engine's cache"),
-    Setting::int("max-sql-memory", 64, 1_048_576, "MiB", "", Restart, "Memory for what queries hold while they run"),
-    Setting::int("server.max_connections_per_gateway", 10, 100_000, "", "", Dynamic, "Connections at once"),
+    Setting::int("cache", 64, 1_048_576, "MiB", "", Restart, "Memory for the storage engine's cache").takes(Takes::MEMORY),
+    Setting::int("max-sql-memory", 64, 1_048_576, "MiB", "", Restart, "Memory for what queries hold while they run").takes(Takes::MEMORY),
+    Setting::int("server.max_connections_per_gateway", 10, 100_000, "", "", Dynamic, "Connections at once").takes(Takes::sessions(128)),
     Setting::int("server.user_login.timeout", 1, 3600, "s", "10", Dynamic, "Time for logging in"),
     Setting::int("server.user_login.min_password_length", 1, 128, "", "1", Dynamic, "Shortest password that users may choose"),
     Setting::int("server.shutdown.query_wait", 0, 60, "s", "10", Dynamic, "How long a stopping server waits for queries"),
@@ -22,7 +22,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::flag("server.auth_log.sql_connections.enabled", "false", Dynamic, "Log each connection"),
     Setting::flag("server.auth_log.sql_sessions.enabled", "false", Dynamic, "Log each login"),
     Setting::flag("server.clock.forward_jump_check_enabled", "false", Dynamic, "End the server when the clock jumps forward"),
-    Setting::int("sql.distsql.temp_storage.workmem", 1, 65_536, "MiB", "64", Dynamic, "Memory of one operator before it goes to disk"),
+    Setting::int("sql.distsql.temp_storage.workmem", 1, 65_536, "MiB", "64", Dynamic, "Memory of one operator before it goes to disk").takes(Takes::WORK),
     Setting::int("sql.log.slow_query.latency_threshold", 0, 86_400_000, "ms", "0", Dynamic, "Log statements that run longer; 0 = none"),
     Setting::flag("sql.log.slow_query.internal_queries.enabled", "false", Dynamic, "Log slow statements of the server itself, too"),
     Setting::flag("sql.log.slow_query.experimental_full_table_scans.enabled", "false", Dynamic, "Count full scans as slow"),
@@ -128,6 +128,14 @@ fn shown(setting: &Setting, value: &str) -> String {
 impl Settings for Cockroachdb {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        match setting.name {
+            "server.max_connections_per_gateway" => self.max_connections(&cx.size).to_string(),
+            name if is_flag(name) => (cx.size.memory_mib / 4).to_string(),
+            _ => setting.default.to_owned(),
+        }
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Couchdb, javascript_processes, open_databases};
 use crate::Apply::Dynamic;
-use crate::{Answer, Call, Cx, Setting, Settings};
+use crate::{Answer, Call, Cx, Setting, Settings, Takes};
 
 const COMPRESSION: &[&str] = &["none", "snappy", "deflate_1", "deflate_6", "deflate_9"];
 
@@ -15,11 +15,11 @@ const COMPRESSION: &[&str] = &["none", "snappy", "deflate_1", "deflate_6", "defl
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
     // Documents and databases
-    Setting::int("couchdb/max_document_size", 1024, 4_294_967_296, "B", "8000000", Dynamic, "Longest document"),
-    Setting::int("couchdb/max_attachment_size", 0, 1_099_511_627_776, "B", "1073741824", Dynamic, "Longest attachment"),
-    Setting::int("couchdb/max_dbs_open", 100, 100_000, "", "", Dynamic, "Shards of databases open at once"),
-    Setting::int("couchdb/os_process_timeout", 100, 3_600_000, "ms", "5000", Dynamic, "How long a JavaScript function may take"),
-    Setting::int("couchdb/attachment_stream_buffer_size", 1024, 16_777_216, "B", "4096", Dynamic, "Buffer for writing an attachment"),
+    Setting::int("couchdb/max_document_size", 1024, 4_294_967_296, "B", "8000000", Dynamic, "Longest document").takes(Takes::CEILING),
+    Setting::int("couchdb/max_attachment_size", 0, 1_099_511_627_776, "B", "1073741824", Dynamic, "Longest attachment").takes(Takes::NOTHING),
+    Setting::int("couchdb/max_dbs_open", 100, 100_000, "", "", Dynamic, "Shards of databases open at once").takes(Takes::FILES.each(32 << 10)),
+    Setting::int("couchdb/os_process_timeout", 100, 3_600_000, "ms", "5000", Dynamic, "How long a JavaScript function may take").takes(Takes::NOTHING),
+    Setting::int("couchdb/attachment_stream_buffer_size", 1024, 16_777_216, "B", "4096", Dynamic, "Buffer for writing an attachment").takes(Takes::WORK),
     Setting::int("couchdb/changes_doc_ids_optimization_threshold", 0, 100_000, "", "1000", Dynamic, "Names in a filtered feed up to which each is looked up"),
     Setting::choice("couchdb/file_compression", COMPRESSION, "snappy", Dynamic, "Compression of what is written from now on"),
     Setting::flag("couchdb/enable_database_recovery", "false", Dynamic, "Keep the files of removed databases"),
@@ -29,7 +29,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::choice("uuids/algorithm", &["sequential", "random", "utc_random", "utc_id"], "sequential", Dynamic, "How the server names documents"),
     Setting::int("uuids/max_count", 1, 100_000, "", "1000", Dynamic, "Names given at once"),
     // HTTP
-    Setting::int("chttpd/max_http_request_size", 1024, 4_294_967_296, "B", "4294967296", Dynamic, "Longest request"),
+    Setting::int("chttpd/max_http_request_size", 1024, 4_294_967_296, "B", "4294967296", Dynamic, "Longest request").takes(Takes::NOTHING),
     Setting::int("chttpd/changes_timeout", 1000, 3_600_000, "ms", "60000", Dynamic, "Silence after which a feed ends"),
     Setting::flag("chttpd/require_valid_user", "true", Dynamic, "Nobody without an account sees anything"),
     Setting::flag("chttpd/enable_cors", "false", Dynamic, "Answer to pages of other origins"),
@@ -42,7 +42,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::flag("chttpd_auth/allow_persistent_cookies", "true", Dynamic, "Session cookies outlive the browser"),
     Setting::choice("chttpd_auth_lockout/mode", &["off", "warn", "enforce"], "warn", Dynamic, "What follows many refused logins"),
     // JavaScript, queries, views
-    Setting::int("query_server_config/os_process_limit", 1, 1000, "", "", Dynamic, "Processes that run JavaScript"),
+    Setting::int("query_server_config/os_process_limit", 1, 1000, "", "", Dynamic, "Processes that run JavaScript").takes(Takes::workers(16384)),
     Setting::flag("query_server_config/reduce_limit", "true", Dynamic, "Refuse reduce functions that do not make things smaller"),
     Setting::int("query_server_config/commit_freq", 1, 3600, "s", "5", Dynamic, "Pause between two commits of a view that is built"),
     Setting::int("mango/default_limit", 1, 1_000_000, "", "25", Dynamic, "Documents that _find answers when it is not told"),
@@ -57,10 +57,10 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("replicator/max_jobs", 1, 100_000, "", "500", Dynamic, "Replications that run at once"),
     Setting::int("replicator/interval", 1000, 3_600_000, "ms", "60000", Dynamic, "Pause between two choices of which run"),
     Setting::int("replicator/max_churn", 1, 1000, "", "20", Dynamic, "Replications changed at each"),
-    Setting::int("replicator/worker_processes", 1, 64, "", "4", Dynamic, "Workers of a replication"),
-    Setting::int("replicator/worker_batch_size", 1, 10_000, "", "500", Dynamic, "Documents in a worker's batch"),
-    Setting::int("replicator/http_connections", 1, 1000, "", "20", Dynamic, "Connections of a replication"),
-    Setting::int("replicator/connection_timeout", 1000, 3_600_000, "ms", "30000", Dynamic, "How long a replication waits for an answer"),
+    Setting::int("replicator/worker_processes", 1, 64, "", "4", Dynamic, "Workers of a replication").takes(Takes::NOTHING),
+    Setting::int("replicator/worker_batch_size", 1, 10_000, "", "500", Dynamic, "Documents in a worker's batch").takes(Takes::NOTHING),
+    Setting::int("replicator/http_connections", 1, 1000, "", "20", Dynamic, "Connections of a replication").takes(Takes::NOTHING),
+    Setting::int("replicator/connection_timeout", 1000, 3_600_000, "ms", "30000", Dynamic, "How long a replication waits for an answer").takes(Takes::NOTHING),
     Setting::int("replicator/retries_per_request", 0, 100, "", "5", Dynamic, "Tries after a failure"),
     Setting::int("replicator/checkpoint_interval", 1000, 3_600_000, "ms", "30000", Dynamic, "Pause between two notes of how far it came"),
     // Log
@@ -69,13 +69,15 @@ pub(super) static CATALOGUE: &[Setting] = &[
 
 /// What counts: the user's value, the SKU's, the default.
 pub(super) fn value(cx: &Cx, name: &str) -> String {
-    if let Some(value) = cx.settings.get(name) {
-        return value.clone();
-    }
+    let default = || CATALOGUE.iter().find(|s| s.name == name).map_or_else(String::new, |s| s.default.to_owned());
+    cx.settings.get(name).cloned().or_else(|| by_size(cx, name)).unwrap_or_else(default)
+}
+
+fn by_size(cx: &Cx, name: &str) -> Option<String> {
     match name {
-        "couchdb/max_dbs_open" => open_databases(&cx.size).to_string(),
-        "query_server_config/os_process_limit" => javascript_processes(&cx.size).to_string(),
-        _ => CATALOGUE.iter().find(|s| s.name == name).map_or_else(String::new, |s| s.default.to_owned()),
+        "couchdb/max_dbs_open" => Some(open_databases(&cx.size).to_string()),
+        "query_server_config/os_process_limit" => Some(javascript_processes(&cx.size).to_string()),
+        _ => None,
     }
 }
 
@@ -93,6 +95,11 @@ pub(super) fn sections(cx: &Cx) -> BTreeMap<&'static str, Vec<String>> {
 impl Settings for Couchdb {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        let sku = by_size(cx, setting.name);
+        sku.unwrap_or_else(|| setting.default.to_owned())
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

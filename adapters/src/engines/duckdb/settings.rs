@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use super::Duckdb;
 use crate::Apply::Restart;
 use crate::quote::pg_literal;
-use crate::{Answer, Call, Cx, Kind, Setting, Settings, Size};
+use crate::{Answer, Call, Cx, Kind, Setting, Settings, Size, Takes};
 
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
-    Setting::int("memory_limit", 64, 1_048_576, "MiB", "", Restart, "Memory of each database before it goes to disk"),
-    Setting::int("threads", 1, 256, "", "", Restart, "Threads that queries share"),
-    Setting::int("max_temp_directory_size", 0, 1_073_741_824, "MiB", "", Restart, "Temporary files of each database"),
-    Setting::int("checkpoint_threshold", 1, 65_536, "MiB", "16", Restart, "Log from which it is written to the database's file"),
+    Setting::int("memory_limit", 64, 1_048_576, "MiB", "", Restart, "Memory of each database before it goes to disk").takes(Takes::MEMORY),
+    Setting::int("threads", 1, 256, "", "", Restart, "Threads that queries share").takes(Takes::workers(1024)),
+    Setting::int("max_temp_directory_size", 0, 1_073_741_824, "MiB", "", Restart, "Temporary files of each database").takes(Takes::SPILL),
+    Setting::int("checkpoint_threshold", 1, 65_536, "MiB", "16", Restart, "Log from which it is written to the database's file").takes(Takes::STORAGE),
     Setting::flag("preserve_insertion_order", "true", Restart, "Rows without ORDER BY come as they were written; false saves memory"),
     Setting::choice("default_order", &["ASCENDING", "DESCENDING"], "ASCENDING", Restart, "Order when ORDER BY does not say"),
     Setting::choice("default_null_order", &["NULLS_LAST", "NULLS_FIRST"], "NULLS_LAST", Restart, "Place of NULL when ORDER BY does not say"),
@@ -86,6 +86,15 @@ fn mib(text: &str) -> Option<u64> {
 impl Settings for Duckdb {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        match setting.name {
+            "memory_limit" => memory_limit_mib(&cx.size).to_string(),
+            "threads" => cx.size.vcpu.to_string(),
+            "max_temp_directory_size" => (cx.size.storage_gib * 1024 / 2).to_string(),
+            _ => setting.default.to_owned(),
+        }
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 
 use super::{H2, cache_kib, max_memory_rows};
 use crate::Apply::{Dynamic, Restart};
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Beside, Call, Cx, Kind, Setting, Settings, Takes};
 
 /// Defaults that are empty follow from the SKU. Not here: WRITE_DELAY, which a database forgets when it
 /// is opened again; IGNORECASE, whose type the PostgreSQL mode does not know.
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
-    Setting::int("CACHE_SIZE", 0, 67_108_864, "KiB", "", Dynamic, "Memory for pages of the database"),
-    Setting::int("MAX_MEMORY_ROWS", 0, 100_000_000, "", "", Dynamic, "Rows of a result before it goes to disk"),
+    Setting::int("CACHE_SIZE", 0, 67_108_864, "KiB", "", Dynamic, "Memory for pages of the database").takes(Takes::HEAP),
+    Setting::int("MAX_MEMORY_ROWS", 0, 100_000_000, "", "", Dynamic, "Rows of a result before it goes to disk").takes(Takes::HEAP_WORK.each(1024)),
     Setting::int("DEFAULT_LOCK_TIMEOUT", 0, 86_400_000, "ms", "2000", Dynamic, "How long new sessions wait for a lock"),
     Setting::int("RETENTION_TIME", 0, 86_400_000, "ms", "45000", Dynamic, "How long old parts of the file are kept"),
-    Setting::int("MAX_LENGTH_INPLACE_LOB", 0, 1_048_576, "B", "256", Dynamic, "Longest large object kept in its row"),
-    Setting::int("TRACE_MAX_FILE_SIZE", 1, 1024, "MiB", "16", Dynamic, "Size at which the trace file begins anew"),
+    Setting::int("MAX_LENGTH_INPLACE_LOB", 0, 1_048_576, "B", "256", Dynamic, "Longest large object kept in its row").takes(Takes::NOTHING),
+    Setting::int("TRACE_MAX_FILE_SIZE", 1, 1024, "MiB", "16", Dynamic, "Size at which the trace file begins anew").takes(Takes::STORAGE.each(2)),
     Setting::int("ANALYZE_AUTO", 0, 10_000_000, "", "2000", Restart, "Changed rows after which statistics are renewed; 0 = never"),
     Setting::int("ANALYZE_SAMPLE", 0, 10_000_000, "", "10000", Restart, "Rows read for statistics; 0 = all"),
-    Setting::int("AUTO_COMPACT_FILL_RATE", 0, 100, "%", "90", Restart, "Fill rate below which the file is compacted while idle; 0 = never"),
+    Setting::int("AUTO_COMPACT_FILL_RATE", 0, 100, "%", "90", Restart, "Fill rate below which the file is compacted while idle; 0 = never").takes(Takes::NOTHING),
     Setting::flag("CASE_INSENSITIVE_IDENTIFIERS", "false", Restart, "Names do not differ by case, even in quotes"),
     Setting::flag("COMPRESS", "false", Restart, "Compress pages"),
     Setting::flag("DEFRAG_ALWAYS", "false", Restart, "Defragment the file whenever the database is closed"),
@@ -30,7 +30,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("OPTIMIZE_IN_LIST", "true", Restart, "Use an index for IN with a list"),
     Setting::flag("OPTIMIZE_IN_SELECT", "true", Restart, "Use an index for IN with a query"),
     Setting::flag("OPTIMIZE_OR", "true", Restart, "Turn OR into IN"),
-    Setting::int("QUERY_CACHE_SIZE", 0, 10_000, "", "8", Restart, "Prepared statements kept for each session"),
+    Setting::int("QUERY_CACHE_SIZE", 0, 10_000, "", "8", Restart, "Prepared statements kept for each session").takes(Takes::NOTHING),
     Setting::flag("RECOMPILE_ALWAYS", "false", Restart, "Plan prepared statements at each execution"),
     Setting::flag("ZERO_BASED_ENUMS", "false", Restart, "Numbers of ENUM values begin with 0"),
 ];
@@ -79,6 +79,14 @@ fn camel(name: &str) -> String {
 impl Settings for H2 {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        default(cx, setting)
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        vec![Beside::heap(super::heap_mib(cx.size.memory_mib))]
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

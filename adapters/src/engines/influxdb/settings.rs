@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Influxdb, is_two, rows_of, series, show, two};
 use crate::Apply::Restart;
-use crate::{Answer, Call, Cx, Kind, Setting, Settings, Size};
+use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings, Size, Takes};
 
 const NOT_TWO: &[&str] = &["2.8", "2.7"];
 const NOT_ONE: &[&str] = &["1.12", "1.11", "1.8", "1.6"];
@@ -13,9 +13,9 @@ const NOT_ONE: &[&str] = &["1.12", "1.11", "1.8", "1.6"];
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
     // Version 1
-    Setting::int("data.cache-max-memory-size", 16, 65_536, "MiB", "", Restart, "Written points kept in memory for each shard; beyond it writes are refused").not_in(NOT_TWO),
-    Setting::int("data.cache-snapshot-memory-size", 1, 4096, "MiB", "25", Restart, "Points in memory from which they are written to a file").not_in(NOT_TWO),
-    Setting::int("data.cache-snapshot-write-cold-duration", 1, 86_400, "s", "600", Restart, "Pause in writing after which they are written to a file").not_in(NOT_TWO),
+    Setting::int("data.cache-max-memory-size", 16, 65_536, "MiB", "", Restart, "Written points kept in memory for each shard; beyond it writes are refused").not_in(NOT_TWO).takes(Takes::MEMORY),
+    Setting::int("data.cache-snapshot-memory-size", 1, 4096, "MiB", "25", Restart, "Points in memory from which they are written to a file").not_in(NOT_TWO).takes(Takes::CEILING),
+    Setting::int("data.cache-snapshot-write-cold-duration", 1, 86_400, "s", "600", Restart, "Pause in writing after which they are written to a file").not_in(NOT_TWO).takes(Takes::NOTHING),
     Setting::int("data.compact-full-write-cold-duration", 60, 604_800, "s", "14400", Restart, "Pause in writing after which a shard is compacted as a whole").not_in(NOT_TWO),
     Setting::int("data.max-concurrent-compactions", 0, 64, "", "", Restart, "Compactions at once; 0 = half of the processors").not_in(NOT_TWO),
     Setting::int("data.max-series-per-database", 0, 1_000_000_000, "", "1000000", Restart, "Series of a database, with the inmem index; 0 = no limit").not_in(NOT_TWO),
@@ -30,7 +30,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("coordinator.max-select-point", 0, 1_000_000_000, "", "0", Restart, "Points that a SELECT may read; 0 = no limit").not_in(NOT_TWO),
     Setting::int("coordinator.max-select-series", 0, 1_000_000_000, "", "0", Restart, "Series that a SELECT may read; 0 = no limit").not_in(NOT_TWO),
     Setting::int("coordinator.max-select-buckets", 0, 1_000_000_000, "", "0", Restart, "Intervals of GROUP BY time; 0 = no limit").not_in(NOT_TWO),
-    Setting::int("http.max-connection-limit", 16, 100_000, "", "", Restart, "Connections at once").not_in(NOT_TWO),
+    Setting::int("http.max-connection-limit", 16, 100_000, "", "", Restart, "Connections at once").not_in(NOT_TWO).takes(Takes::sessions(32)),
     Setting::int("http.max-concurrent-write-limit", 0, 10_000, "", "0", Restart, "Writes at once; 0 = no limit").not_in(NOT_TWO),
     Setting::int("http.max-enqueued-write-limit", 0, 10_000, "", "0", Restart, "Writes that wait; 0 = no limit").not_in(NOT_TWO),
     Setting::flag("http.log-enabled", "false", Restart, "Log requests").not_in(NOT_TWO),
@@ -39,18 +39,18 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("continuous_queries.log-enabled", "true", Restart, "Log continuous queries").not_in(NOT_TWO),
     Setting::flag("monitor.store-enabled", "false", Restart, "Keep the server's numbers in the database _internal").not_in(NOT_TWO),
     // Version 2
-    Setting::int("storage-cache-max-memory-size", 16, 65_536, "MiB", "", Restart, "Written points kept in memory for each shard; beyond it writes are refused").not_in(NOT_ONE),
-    Setting::int("storage-cache-snapshot-memory-size", 1, 4096, "MiB", "25", Restart, "Points in memory from which they are written to a file").not_in(NOT_ONE),
-    Setting::int("storage-cache-snapshot-write-cold-duration", 1, 86_400, "s", "600", Restart, "Pause in writing after which they are written to a file").not_in(NOT_ONE),
+    Setting::int("storage-cache-max-memory-size", 16, 65_536, "MiB", "", Restart, "Written points kept in memory for each shard; beyond it writes are refused").not_in(NOT_ONE).takes(Takes::MEMORY),
+    Setting::int("storage-cache-snapshot-memory-size", 1, 4096, "MiB", "25", Restart, "Points in memory from which they are written to a file").not_in(NOT_ONE).takes(Takes::CEILING),
+    Setting::int("storage-cache-snapshot-write-cold-duration", 1, 86_400, "s", "600", Restart, "Pause in writing after which they are written to a file").not_in(NOT_ONE).takes(Takes::NOTHING),
     Setting::int("storage-compact-full-write-cold-duration", 60, 604_800, "s", "14400", Restart, "Pause in writing after which a shard is compacted as a whole").not_in(NOT_ONE),
     Setting::int("storage-max-concurrent-compactions", 0, 64, "", "", Restart, "Compactions at once; 0 = half of the processors").not_in(NOT_ONE),
     Setting::int("storage-retention-check-interval", 10, 86_400, "s", "1800", Restart, "Pause between two removals of expired shards").not_in(NOT_ONE),
-    Setting::int("storage-series-id-set-cache-size", 0, 100_000, "", "100", Restart, "Remembered sets of series").not_in(NOT_ONE),
+    Setting::int("storage-series-id-set-cache-size", 0, 100_000, "", "100", Restart, "Remembered sets of series").not_in(NOT_ONE).takes(Takes::MEMORY.each(16 << 10)),
     Setting::int("storage-wal-fsync-delay", 0, 1000, "ms", "0", Restart, "Pause before writes are forced to the disk; 0 = at once").not_in(NOT_ONE),
-    Setting::int("storage-wal-max-concurrent-writes", 0, 1000, "", "0", Restart, "Writes to the log at once; 0 = twice the processors").not_in(NOT_ONE),
+    Setting::int("storage-wal-max-concurrent-writes", 0, 1000, "", "0", Restart, "Writes to the log at once; 0 = twice the processors").not_in(NOT_ONE).takes(Takes::NOTHING),
     Setting::flag("storage-no-validate-field-size", "false", Restart, "Take fields of any size").not_in(NOT_ONE),
     Setting::int("query-concurrency", 1, 10_000, "", "", Restart, "Flux queries at once").not_in(NOT_ONE),
-    Setting::int("query-queue-size", 1, 100_000, "", "1024", Restart, "Flux queries that wait").not_in(NOT_ONE),
+    Setting::int("query-queue-size", 1, 100_000, "", "1024", Restart, "Flux queries that wait").not_in(NOT_ONE).takes(Takes::NOTHING),
     Setting::int("influxql-max-select-point", 0, 1_000_000_000, "", "0", Restart, "Points that a SELECT may read; 0 = no limit").not_in(NOT_ONE),
     Setting::int("influxql-max-select-series", 0, 1_000_000_000, "", "0", Restart, "Series that a SELECT may read; 0 = no limit").not_in(NOT_ONE),
     Setting::int("influxql-max-select-buckets", 0, 1_000_000_000, "", "0", Restart, "Intervals of GROUP BY time; 0 = no limit").not_in(NOT_ONE),
@@ -69,9 +69,13 @@ pub(super) fn concurrent_queries(size: &Size) -> u32 {
     8 * size.vcpu
 }
 
+fn cache_mib(size: &Size) -> u32 {
+    (size.memory_mib / 4).min(1024)
+}
+
 /// Names and values of the configuration: of the size, and over it what the user has set.
 pub(super) fn lines(cx: &Cx, connections: u32) -> BTreeMap<String, String> {
-    let cache = (u64::from(cx.size.memory_mib / 4).min(1024) << 20).to_string();
+    let cache = (u64::from(cache_mib(&cx.size)) << 20).to_string();
     let compactions = cx.size.vcpu.div_ceil(2).to_string();
     let queries = concurrent_queries(&cx.size).to_string();
     // The server does not start when all queries could not begin at once.
@@ -192,6 +196,15 @@ pub(super) fn diagnostics(answer: &Answer) -> BTreeMap<String, String> {
 impl Settings for Influxdb {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        let size = &cx.size;
+        match setting.name {
+            "data.cache-max-memory-size" | "storage-cache-max-memory-size" => cache_mib(size).to_string(),
+            "http.max-connection-limit" => self.max_connections(size).to_string(),
+            _ => setting.default.to_owned(),
+        }
     }
 
     fn read(&self, cx: &Cx) -> Vec<Call> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{JanusGraph, gremlin, pairs};
 use crate::Apply::Restart;
-use crate::{Answer, Call, Cx, Setting, Settings};
+use crate::{Answer, Beside, Call, Cx, Factor, Setting, Settings, Takes};
 
 /// The one of the catalogue that follows from the SKU by more than a template.
 pub(super) const CACHE: &str = "storage.berkeleyje.cache-percentage";
@@ -15,17 +15,17 @@ pub(super) const CACHE: &str = "storage.berkeleyje.cache-percentage";
 /// Only what the configuration file may say at any start (LOCAL and MASKABLE): the rest is kept in the graph.
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
-    Setting::int(CACHE, 5, 85, "%", "", Restart, "Share of the heap for the store's cache"),
+    Setting::int(CACHE, 5, 85, "%", "", Restart, "Share of the heap for the store's cache").takes(Takes::HEAP),
     Setting::choice("storage.berkeleyje.cache-mode", &["DEFAULT", "EVICT_LN", "EVICT_BIN", "UNCHANGED"], "DEFAULT", Restart, "What the store's cache keeps"),
     Setting::choice("storage.berkeleyje.isolation-level", &["READ_UNCOMMITTED", "READ_COMMITTED", "REPEATABLE_READ", "SERIALIZABLE"], "REPEATABLE_READ", Restart, "Isolation of transactions"),
     Setting::flag("cache.db-cache", "false", Restart, "Cache that all transactions share, besides the store's"),
-    Setting::float("cache.db-cache-size", 0.05, 0.5, "0.3", Restart, "Share of the heap for that cache"),
-    Setting::int("cache.db-cache-time", 0, 86_400_000, "ms", "10000", Restart, "Life of its entries; 0 = for ever"),
-    Setting::int("cache.db-cache-clean-wait", 0, 60_000, "ms", "50", Restart, "How long changed entries stay in it"),
-    Setting::int("cache.tx-cache-size", 100, 10_000_000, "", "20000", Restart, "Vertices that a transaction keeps"),
+    Setting::float("cache.db-cache-size", 0.05, 0.4, "0.3", Restart, "Share of the heap for that cache").takes(Takes::HEAP.times(&[Factor::Value("cache.db-cache")])),
+    Setting::int("cache.db-cache-time", 0, 86_400_000, "ms", "10000", Restart, "Life of its entries; 0 = for ever").takes(Takes::NOTHING),
+    Setting::int("cache.db-cache-clean-wait", 0, 60_000, "ms", "50", Restart, "How long changed entries stay in it").takes(Takes::NOTHING),
+    Setting::int("cache.tx-cache-size", 100, 10_000_000, "", "20000", Restart, "Vertices that a transaction keeps").takes(Takes::HEAP_WORK.each(1024)),
     Setting::flag("query.batch.enabled", "true", Restart, "Steps fetch many vertices at once"),
     Setting::flag("query.batch.limited", "true", Restart, "Such batches have a largest size"),
-    Setting::int("query.batch.limited-size", 1, 1_000_000, "", "2500", Restart, "Largest batch"),
+    Setting::int("query.batch.limited-size", 1, 1_000_000, "", "2500", Restart, "Largest batch").takes(Takes::NOTHING),
     Setting::choice("query.batch.has-step-mode", &["all_properties", "required_properties_only", "required_and_next_properties", "required_and_next_properties_or_all", "none"], "required_and_next_properties", Restart, "Properties fetched for has steps"),
     Setting::choice("query.batch.properties-mode", &["all_properties", "required_properties_only", "none"], "required_properties_only", Restart, "Properties fetched for values, valueMap and the like"),
     Setting::choice("query.batch.label-step-mode", &["all", "none"], "all", Restart, "Labels fetched at once"),
@@ -41,28 +41,28 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("query.optimizer-backend-access", "true", Restart, "The optimizer may ask the store"),
     Setting::choice("schema.default", &["default", "tp3", "none", "ignore-prop"], "default", Restart, "What becomes of labels and keys that were not declared"),
     Setting::flag("schema.logging", "false", Restart, "Say in the log what schema is made by itself"),
-    Setting::int("storage.buffer-size", 1, 1_000_000, "", "1024", Restart, "Changes written in one batch"),
+    Setting::int("storage.buffer-size", 1, 1_000_000, "", "1024", Restart, "Changes written in one batch").takes(Takes::NOTHING),
     Setting::flag("storage.parallel-backend-ops", "true", Restart, "Ask the store with several threads"),
     Setting::int("storage.read-time", 100, 3_600_000, "ms", "10000", Restart, "How long reading is tried again"),
     Setting::int("storage.write-time", 100, 3_600_000, "ms", "100000", Restart, "How long writing is tried again"),
     Setting::flag("ids.flush", "true", Restart, "Numbers are given when an element is made, not at commit"),
     Setting::int("ids.renew-timeout", 1000, 3_600_000, "ms", "120000", Restart, "How long to wait for a block of numbers"),
     Setting::float("ids.renew-percentage", 0.05, 0.95, "0.3", Restart, "Rest of a block at which the next is taken"),
-    Setting::int("index.search.max-result-set-size", 1, 1_000_000, "", "50", Restart, "Results of the index fetched at once"),
+    Setting::int("index.search.max-result-set-size", 1, 1_000_000, "", "50", Restart, "Results of the index fetched at once").takes(Takes::NOTHING),
     Setting::int("je.lock.timeout", 1, 3_600_000, "ms", "500", Restart, "How long a transaction waits for a lock"),
-    Setting::int("je.cleaner.minUtilization", 0, 90, "%", "50", Restart, "Use of the files below which they are rewritten"),
-    Setting::int("je.log.fileMax", 1_000_000, 1_073_741_824, "bytes", "10000000", Restart, "Size of a file of the store"),
-    Setting::int("je.checkpointer.bytesInterval", 1_000_000, 1_073_741_824, "bytes", "20000000", Restart, "Written between two checkpoints"),
-    Setting::int("je.log.fileCacheSize", 3, 10_000, "", "100", Restart, "Files of the store kept open"),
+    Setting::int("je.cleaner.minUtilization", 0, 90, "%", "50", Restart, "Use of the files below which they are rewritten").takes(Takes::NOTHING),
+    Setting::int("je.log.fileMax", 1_000_000, 1_073_741_824, "bytes", "10000000", Restart, "Size of a file of the store").takes(Takes::STORAGE_CEILING),
+    Setting::int("je.checkpointer.bytesInterval", 1_000_000, 1_073_741_824, "bytes", "20000000", Restart, "Written between two checkpoints").takes(Takes::SPILL),
+    Setting::int("je.log.fileCacheSize", 3, 10_000, "", "100", Restart, "Files of the store kept open").takes(Takes::FILES),
     Setting::int("evaluationTimeout", 100, 86_400_000, "ms", "30000", Restart, "Ends requests that take longer"),
-    Setting::int("gremlinPool", 1, 1000, "", "", Restart, "Requests worked on at once"),
-    Setting::int("threadPoolWorker", 1, 100, "", "", Restart, "Threads for the network"),
-    Setting::int("maxContentLength", 65_536, 1_073_741_824, "bytes", "10485760", Restart, "Largest request"),
-    Setting::int("maxHeaderSize", 1024, 1_048_576, "bytes", "8192", Restart, "Largest headers of a request"),
-    Setting::int("maxInitialLineLength", 1024, 1_048_576, "bytes", "4096", Restart, "Longest first line of a request"),
+    Setting::int("gremlinPool", 1, 1000, "", "", Restart, "Requests worked on at once").takes(Takes::workers(512)),
+    Setting::int("threadPoolWorker", 1, 100, "", "", Restart, "Threads for the network").takes(Takes::workers(512)),
+    Setting::int("maxContentLength", 65_536, 1_073_741_824, "bytes", "10485760", Restart, "Largest request").takes(Takes::HEAP_CEILING),
+    Setting::int("maxHeaderSize", 1024, 1_048_576, "bytes", "8192", Restart, "Largest headers of a request").takes(Takes::NOTHING),
+    Setting::int("maxInitialLineLength", 1024, 1_048_576, "bytes", "4096", Restart, "Longest first line of a request").takes(Takes::NOTHING),
     Setting::int("maxParameters", 1, 1000, "", "16", Restart, "Bound values of a request"),
-    Setting::int("maxWorkQueueSize", 1, 1_000_000, "", "8192", Restart, "Requests that may wait"),
-    Setting::int("resultIterationBatchSize", 1, 100_000, "", "64", Restart, "Results sent at once"),
+    Setting::int("maxWorkQueueSize", 1, 1_000_000, "", "8192", Restart, "Requests that may wait").takes(Takes::NOTHING),
+    Setting::int("resultIterationBatchSize", 1, 100_000, "", "64", Restart, "Results sent at once").takes(Takes::NOTHING),
     Setting::int("idleConnectionTimeout", 0, 86_400_000, "ms", "0", Restart, "Closes idle connections; 0 = never"),
     Setting::int("keepAliveInterval", 0, 86_400_000, "ms", "0", Restart, "Time between two pings; 0 = none"),
 ];
@@ -81,8 +81,11 @@ fn chosen<'a>(cx: &'a Cx, setting: &Setting) -> Option<&'a str> {
 
 /// For both graphs: their stores share one cache.
 pub(super) fn cache_percent(cx: &Cx) -> String {
-    let ours = if cx.size.memory_mib < 4096 { "40" } else { "50" };
-    cx.settings.get(CACHE).map_or(ours, String::as_str).to_owned()
+    cx.settings.get(CACHE).map_or(usual_cache_percent(cx), String::as_str).to_owned()
+}
+
+fn usual_cache_percent(cx: &Cx) -> &'static str {
+    if cx.size.memory_mib < 4096 { "40" } else { "50" }
 }
 
 /// Lines of `server.yaml` for what the user has set.
@@ -109,6 +112,19 @@ pub(super) fn je_lines(cx: &Cx) -> Vec<String> {
 impl Settings for JanusGraph {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        match setting.name {
+            CACHE => usual_cache_percent(cx).to_owned(),
+            "gremlinPool" => super::gremlin_pool(&cx.size).to_string(),
+            "threadPoolWorker" => super::network_workers(&cx.size).to_string(),
+            _ => setting.default.to_owned(),
+        }
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        vec![Beside::heap(super::heap_mib(cx.size.memory_mib))]
     }
 
     /// What counts in the open graph and its store. Gremlin Server does not say what it was started with.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::Apply::{Dynamic, Restart};
-use crate::{Answer, Call, Cx, Kind, Setting};
+use crate::{Answer, Call, Cx, Kind, Setting, Takes};
 
 #[rustfmt::skip]
 pub(in super::super) static CATALOGUE: &[Setting] = &[
@@ -13,11 +13,11 @@ pub(in super::super) static CATALOGUE: &[Setting] = &[
     Setting::flag("action.auto_create_index", "true", Dynamic, "Indices are made by writing to them"),
     Setting::flag("action.destructive_requires_name", "true", Dynamic, "Indices are removed by name only, not by wildcards"),
     Setting::int("cluster.max_shards_per_node", 1, 100_000, "", "1000", Dynamic, "Most shards"),
-    Setting::int("indices.recovery.max_bytes_per_sec", 1, 4096, "MiB", "40", Dynamic, "How fast a shard is restored"),
-    Setting::int("indices.memory.index_buffer_size", 1, 50, "%", "10", Restart, "Heap for fresh documents"),
-    Setting::int("indices.queries.cache.size", 1, 50, "%", "10", Restart, "Heap for results of filters"),
-    Setting::int("indices.requests.cache.size", 1, 50, "%", "1", Restart, "Heap for whole answers"),
-    Setting::int("indices.fielddata.cache.size", 1, 90, "%", "30", Restart, "Heap for values of text fields"),
+    Setting::int("indices.recovery.max_bytes_per_sec", 1, 4096, "MiB", "40", Dynamic, "How fast a shard is restored").takes(Takes::NOTHING),
+    Setting::int("indices.memory.index_buffer_size", 1, 50, "%", "10", Restart, "Heap for fresh documents").takes(Takes::HEAP),
+    Setting::int("indices.queries.cache.size", 1, 50, "%", "10", Restart, "Heap for results of filters").takes(Takes::HEAP),
+    Setting::int("indices.requests.cache.size", 1, 50, "%", "1", Restart, "Heap for whole answers").takes(Takes::HEAP),
+    Setting::int("indices.fielddata.cache.size", 1, 90, "%", "30", Restart, "Heap for values of text fields").takes(Takes::HEAP),
     // Searches
     Setting::int("search.max_buckets", 1, 10_000_000, "", "65535", Dynamic, "Most buckets of an aggregation"),
     Setting::int("search.default_search_timeout", -1, 3_600_000, "ms", "-1", Dynamic, "Longest search; -1 = no limit"),
@@ -26,29 +26,29 @@ pub(in super::super) static CATALOGUE: &[Setting] = &[
     Setting::int("search.default_keep_alive", 1000, 86_400_000, "ms", "300000", Dynamic, "How long a scroll is kept when the request does not say"),
     Setting::int("search.max_keep_alive", 1000, 604_800_000, "ms", "86400000", Dynamic, "Longest that a scroll can be kept"),
     // Memory that a request may take
-    Setting::int("indices.breaker.total.limit", 10, 100, "%", "95", Dynamic, "Heap for all requests"),
-    Setting::int("indices.breaker.request.limit", 1, 100, "%", "60", Dynamic, "Heap for one request"),
-    Setting::int("indices.breaker.fielddata.limit", 1, 100, "%", "40", Dynamic, "Heap for values of text fields before requests fail"),
-    Setting::int("network.breaker.inflight_requests.limit", 1, 100, "%", "100", Dynamic, "Heap for requests on their way"),
+    Setting::int("indices.breaker.total.limit", 10, 100, "%", "95", Dynamic, "Heap for all requests").takes(Takes::NOTHING),
+    Setting::int("indices.breaker.request.limit", 1, 100, "%", "60", Dynamic, "Heap for one request").takes(Takes::NOTHING),
+    Setting::int("indices.breaker.fielddata.limit", 1, 100, "%", "40", Dynamic, "Heap for values of text fields before requests fail").takes(Takes::NOTHING),
+    Setting::int("network.breaker.inflight_requests.limit", 1, 100, "%", "100", Dynamic, "Heap for requests on their way").takes(Takes::NOTHING),
     // Disk
     Setting::flag("cluster.routing.allocation.disk.threshold_enabled", "true", Dynamic, "Heed how full the disk is"),
-    Setting::int("cluster.routing.allocation.disk.watermark.low", 1, 100, "%", "85", Dynamic, "No new shards from here on"),
-    Setting::int("cluster.routing.allocation.disk.watermark.high", 1, 100, "%", "90", Dynamic, "Shards would leave from here on"),
-    Setting::int("cluster.routing.allocation.disk.watermark.flood_stage", 1, 100, "%", "95", Dynamic, "No writing from here on"),
+    Setting::int("cluster.routing.allocation.disk.watermark.low", 1, 100, "%", "85", Dynamic, "No new shards from here on").takes(Takes::NOTHING),
+    Setting::int("cluster.routing.allocation.disk.watermark.high", 1, 100, "%", "90", Dynamic, "Shards would leave from here on").takes(Takes::NOTHING),
+    Setting::int("cluster.routing.allocation.disk.watermark.flood_stage", 1, 100, "%", "95", Dynamic, "No writing from here on").takes(Takes::NOTHING),
     Setting::int("cluster.info.update.interval", 10, 3600, "s", "30", Dynamic, "How often that is looked at"),
     Setting::int("cluster.routing.allocation.node_concurrent_recoveries", 1, 100, "", "2", Dynamic, "Shards restored at once"),
     Setting::int("cluster.routing.allocation.node_initial_primaries_recoveries", 1, 100, "", "4", Dynamic, "Shards opened at once at the start"),
     // HTTP
-    Setting::int("http.max_content_length", 1, 1024, "MiB", "100", Restart, "Largest request"),
-    Setting::int("http.max_header_size", 4, 1024, "KiB", "16", Restart, "Largest headers of a request"),
-    Setting::int("http.max_initial_line_length", 1, 1024, "KiB", "4", Restart, "Longest URL"),
+    Setting::int("http.max_content_length", 1, 1024, "MiB", "100", Restart, "Largest request").takes(Takes::HEAP_CEILING),
+    Setting::int("http.max_header_size", 4, 1024, "KiB", "16", Restart, "Largest headers of a request").takes(Takes::NOTHING),
+    Setting::int("http.max_initial_line_length", 1, 1024, "KiB", "4", Restart, "Longest URL").takes(Takes::NOTHING),
     Setting::flag("http.compression", "true", Restart, "Compress answers for clients that ask for it"),
     Setting::int("http.compression_level", 1, 9, "", "3", Restart, "How hard"),
     Setting::flag("http.cors.enabled", "false", Restart, "Browsers may come from other sites"),
     // Queues
-    Setting::int("thread_pool.search.queue_size", 1, 100_000, "", "1000", Restart, "Searches that wait before more are refused"),
-    Setting::int("thread_pool.write.queue_size", 1, 100_000, "", "10000", Restart, "Writes that wait before more are refused"),
-    Setting::int("thread_pool.get.queue_size", 1, 100_000, "", "1000", Restart, "Reads of documents that wait before more are refused"),
+    Setting::int("thread_pool.search.queue_size", 1, 100_000, "", "1000", Restart, "Searches that wait before more are refused").takes(Takes::NOTHING),
+    Setting::int("thread_pool.write.queue_size", 1, 100_000, "", "10000", Restart, "Writes that wait before more are refused").takes(Takes::NOTHING),
+    Setting::int("thread_pool.get.queue_size", 1, 100_000, "", "1000", Restart, "Reads of documents that wait before more are refused").takes(Takes::NOTHING),
 ];
 
 /// The value as the server takes it: `40mb`, `85%`.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Mongodb, admin};
 use crate::Apply::{Dynamic, Restart};
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Call, Cx, Kind, Setting, Settings, Takes};
 
 pub(super) const CACHE: &str = "storage.wiredTiger.engineConfig.cacheSizeGB";
 pub(super) const CONNECTIONS: &str = "net.maxIncomingConnections";
@@ -27,8 +27,8 @@ const HUNDRED_MIB: &str = "104857600";
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
     // Options of the file
-    Setting::float(CACHE, 0.25, 10_000.0, "", Restart, "Memory for the storage engine's cache, GiB"),
-    Setting::int(CONNECTIONS, 10, 100_000, "", "", Restart, "Connections at once; each has a thread"),
+    Setting::float(CACHE, 0.25, 10_000.0, "", Restart, "Memory for the storage engine's cache, GiB").takes(Takes::MEMORY.each(1 << 30)),
+    Setting::int(CONNECTIONS, 10, 100_000, "", "", Restart, "Connections at once; each has a thread").takes(Takes::sessions(256)),
     Setting::choice(BLOCKS, COMPRESSORS, "snappy", Restart, "Compression of new collections"),
     Setting::choice(JOURNAL, COMPRESSORS, "snappy", Restart, "Compression of the journal"),
     Setting::choice(NETWORK, NETWORK_COMPRESSORS, "snappy,zstd,zlib", Restart, "Compression offered to clients, the best first"),
@@ -46,19 +46,19 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("ttlMonitorSleepSecs", 1, 86_400, "s", "60", Dynamic, "Pause between two looks for them"),
     Setting::flag("notablescan", "false", Dynamic, "Refuse queries that no index serves"),
     Setting::flag("allowDiskUseByDefault", "true", Dynamic, "Large sorts and groups go to disk without being asked").not_in(&["5.0"]),
-    Setting::int("maxIndexBuildMemoryUsageMegabytes", 50, 65_536, "MiB", "200", Dynamic, "Memory for building an index"),
+    Setting::int("maxIndexBuildMemoryUsageMegabytes", 50, 65_536, "MiB", "200", Dynamic, "Memory for building an index").takes(Takes::CEILING),
     Setting::int("maxNumActiveUserIndexBuilds", 0, 1000, "", "3", Dynamic, "Indexes built at once"),
-    Setting::int("internalQueryMaxBlockingSortMemoryUsageBytes", 1_048_576, 10_485_760_000, "B", HUNDRED_MIB, Dynamic, "Memory for a sort that no index serves"),
-    Setting::int("internalDocumentSourceGroupMaxMemoryBytes", 1_048_576, 10_485_760_000, "B", HUNDRED_MIB, Dynamic, "Memory for a $group"),
-    Setting::int("internalQueryMaxPushBytes", 1_048_576, 1_048_576_000, "B", HUNDRED_MIB, Dynamic, "Memory for a $push"),
-    Setting::int("internalQueryMaxAddToSetBytes", 1_048_576, 1_048_576_000, "B", HUNDRED_MIB, Dynamic, "Memory for an $addToSet"),
+    Setting::int("internalQueryMaxBlockingSortMemoryUsageBytes", 1_048_576, 10_485_760_000, "B", HUNDRED_MIB, Dynamic, "Memory for a sort that no index serves").takes(Takes::CEILING),
+    Setting::int("internalDocumentSourceGroupMaxMemoryBytes", 1_048_576, 10_485_760_000, "B", HUNDRED_MIB, Dynamic, "Memory for a $group").takes(Takes::CEILING),
+    Setting::int("internalQueryMaxPushBytes", 1_048_576, 1_048_576_000, "B", HUNDRED_MIB, Dynamic, "Memory for a $push").takes(Takes::CEILING),
+    Setting::int("internalQueryMaxAddToSetBytes", 1_048_576, 1_048_576_000, "B", HUNDRED_MIB, Dynamic, "Memory for an $addToSet").takes(Takes::CEILING),
     Setting::int("internalQueryPlanEvaluationWorks", 1, 1_000_000, "", "10000", Dynamic, "Work spent on comparing plans"),
     Setting::int("internalQueryPlanEvaluationMaxResults", 0, 100_000, "", "101", Dynamic, "Results after which a plan has won"),
-    Setting::int("internalQueryCacheMaxEntriesPerCollection", 0, 5000, "", "5000", Dynamic, "Plans remembered for a collection"),
+    Setting::int("internalQueryCacheMaxEntriesPerCollection", 0, 5000, "", "5000", Dynamic, "Plans remembered for a collection").takes(Takes::NOTHING),
     Setting::int("journalCommitInterval", 1, 500, "ms", "100", Dynamic, "Time until the journal is on the disk"),
     Setting::float("syncdelay", 1.0, 3600.0, "60", Dynamic, "Seconds between two checkpoints"),
     Setting::int("minSnapshotHistoryWindowInSeconds", 0, 86_400, "s", "300", Dynamic, "How far back a snapshot read goes"),
-    Setting::int("wiredTigerFileHandleCloseIdleTime", 0, 100_000, "s", "600", Restart, "Closes files that nobody uses; 0 = never"),
+    Setting::int("wiredTigerFileHandleCloseIdleTime", 0, 100_000, "s", "600", Restart, "Closes files that nobody uses; 0 = never").takes(Takes::NOTHING),
     Setting::int("scramSHA256IterationCount", 5000, 1_000_000, "", "15000", Dynamic, "Rounds for hashing a new password"),
     Setting::int("authFailedDelayMs", 0, 5000, "ms", "0", Restart, "Pause after a refused login"),
     Setting::int("logLevel", 0, 5, "", "0", Dynamic, "Detail of the log"),
@@ -108,6 +108,14 @@ fn shown(setting: &Setting, value: &Value) -> Option<String> {
 impl Settings for Mongodb {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        match setting.name {
+            CACHE => (f64::from(super::cache_mib(&cx.size)) / 1024.0).to_string(),
+            CONNECTIONS => super::max_connections(&cx.size).to_string(),
+            _ => setting.default.to_owned(),
+        }
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

@@ -1,9 +1,9 @@
 //! Parameters that users of MySQL change. Names, ranges, defaults: the manual's "Server System Variables".
 
 use crate::Apply::{Dynamic, Immutable, Restart};
-use crate::Setting;
+use crate::{Setting, Takes};
 
-use super::super::mariadb::{ISOLATION, TIME_ZONES};
+use super::super::mariadb::{ISOLATION, TABLES, TIME_ZONES};
 
 const OLD: &[&str] = &["5.7"];
 
@@ -11,28 +11,28 @@ const OLD: &[&str] = &["5.7"];
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
     // Connections
-    Setting::int("max_connections", 10, 100_000, "", "", Dynamic, "Connections at once; each costs memory"),
-    Setting::int("max_user_connections", 0, 100_000, "", "0", Dynamic, "Connections of one user at once; 0 = no limit"),
+    Setting::int("max_connections", 10, 100_000, "", "", Dynamic, "Connections at once; each costs memory").takes(Takes::sessions(256)),
+    Setting::int("max_user_connections", 0, 100_000, "", "0", Dynamic, "Connections of one user at once; 0 = no limit").takes(Takes::NOTHING),
     Setting::int("max_connect_errors", 1, 1_000_000_000, "", "100", Dynamic, "Failed connections in a row after which a host is shut out"),
     Setting::int("wait_timeout", 1, 31_536_000, "s", "28800", Dynamic, "Ends sessions that are idle for longer"),
     Setting::int("interactive_timeout", 1, 31_536_000, "s", "28800", Dynamic, "The same for interactive sessions"),
     Setting::int("connect_timeout", 2, 31_536_000, "s", "10", Dynamic, "Time for logging in"),
     Setting::int("net_read_timeout", 1, 31_536_000, "s", "30", Dynamic, "How long to wait for more of a client's data"),
     Setting::int("net_write_timeout", 1, 31_536_000, "s", "60", Dynamic, "How long to wait for a client that does not take data"),
-    Setting::int("max_allowed_packet", 1, 1024, "MiB", "64", Dynamic, "Longest statement or row"),
+    Setting::int("max_allowed_packet", 1, 1024, "MiB", "64", Dynamic, "Longest statement or row").takes(Takes::CEILING),
     Setting::int("max_prepared_stmt_count", 0, 1_048_576, "", "16382", Dynamic, "Prepared statements at once"),
     Setting::int("back_log", 1, 65_535, "", "151", Restart, "Connections that may wait to be accepted"),
     // Memory
-    Setting::int("innodb_buffer_pool_size", 8, 1_048_576, "MiB", "", Restart, "Memory for InnoDB's pages"),
-    Setting::int("tmp_table_size", 1, 65_536, "MiB", "", Dynamic, "Temporary tables larger than this go to disk"),
-    Setting::int("max_heap_table_size", 1, 65_536, "MiB", "", Dynamic, "Largest MEMORY table"),
-    Setting::int("sort_buffer_size", 32, 1_048_576, "KiB", "256", Dynamic, "Memory for each sort"),
-    Setting::int("join_buffer_size", 1, 1_048_576, "KiB", "256", Dynamic, "Memory for each join without an index"),
-    Setting::int("read_rnd_buffer_size", 1, 1_048_576, "KiB", "256", Dynamic, "Memory for reading sorted rows"),
-    Setting::int("key_buffer_size", 1, 65_536, "MiB", "8", Dynamic, "Memory for MyISAM's indexes"),
-    Setting::int("table_open_cache", 10, 524_288, "", "", Dynamic, "Tables kept open"),
+    Setting::int("innodb_buffer_pool_size", 8, 1_048_576, "MiB", "", Restart, "Memory for InnoDB's pages").takes(Takes::MEMORY),
+    Setting::int("tmp_table_size", 1, 65_536, "MiB", "", Dynamic, "Temporary tables larger than this go to disk").takes(Takes::WORK),
+    Setting::int("max_heap_table_size", 1, 65_536, "MiB", "", Dynamic, "Largest MEMORY table").takes(Takes::CEILING),
+    Setting::int("sort_buffer_size", 32, 1_048_576, "KiB", "256", Dynamic, "Memory for each sort").takes(Takes::WORK),
+    Setting::int("join_buffer_size", 1, 1_048_576, "KiB", "256", Dynamic, "Memory for each join without an index").takes(Takes::WORK),
+    Setting::int("read_rnd_buffer_size", 1, 1_048_576, "KiB", "256", Dynamic, "Memory for reading sorted rows").takes(Takes::WORK),
+    Setting::int("key_buffer_size", 1, 65_536, "MiB", "8", Dynamic, "Memory for MyISAM's indexes").takes(Takes::MEMORY),
+    Setting::int("table_open_cache", 10, 524_288, "", "", Dynamic, "Tables kept open").takes(TABLES),
     // InnoDB
-    Setting::int("innodb_redo_log_capacity", 8, 131_072, "MiB", "", Dynamic, "Size of the redo log; large ones make writing faster and recovery slower").not_in(OLD),
+    Setting::int("innodb_redo_log_capacity", 8, 131_072, "MiB", "", Dynamic, "Size of the redo log; large ones make writing faster and recovery slower").not_in(OLD).takes(Takes::STORAGE),
     Setting::choice("innodb_flush_log_at_trx_commit", &["0", "1", "2"], "1", Dynamic, "1 = wait for the disk at each commit; otherwise a crash may lose the last transactions"),
     Setting::int("innodb_io_capacity", 100, 1_000_000, "", "1000", Dynamic, "Writes in a second that background work may use"),
     Setting::int("innodb_io_capacity_max", 100, 1_000_000, "", "2000", Dynamic, "The same at most, when it falls behind"),
@@ -44,11 +44,11 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::choice("innodb_autoinc_lock_mode", &["0", "1", "2"], "2", Restart, "How values of AUTO_INCREMENT are handed out"),
     Setting::flag("innodb_adaptive_hash_index", "false", Dynamic, "Hash index over frequently used pages"),
     Setting::flag("innodb_strict_mode", "true", Dynamic, "Refuse table options that cannot be followed"),
-    Setting::int("innodb_read_io_threads", 1, 64, "", "4", Restart, "Threads that read"),
-    Setting::int("innodb_write_io_threads", 1, 64, "", "4", Restart, "Threads that write"),
+    Setting::int("innodb_read_io_threads", 1, 64, "", "4", Restart, "Threads that read").takes(Takes::workers(256)),
+    Setting::int("innodb_write_io_threads", 1, 64, "", "4", Restart, "Threads that write").takes(Takes::workers(256)),
     Setting::float("innodb_max_dirty_pages_pct", 0.0, 99.0, "90", Dynamic, "Share of changed pages above which they are written sooner"),
-    Setting::int("innodb_ft_min_token_size", 0, 16, "", "3", Restart, "Shortest word in InnoDB's full-text indexes"),
-    Setting::int("ngram_token_size", 1, 10, "", "2", Restart, "Length of the pieces of Chinese, Japanese and Korean text in full-text indexes"),
+    Setting::int("innodb_ft_min_token_size", 0, 16, "", "3", Restart, "Shortest word in InnoDB's full-text indexes").takes(Takes::NOTHING),
+    Setting::int("ngram_token_size", 1, 10, "", "2", Restart, "Length of the pieces of Chinese, Japanese and Korean text in full-text indexes").takes(Takes::NOTHING),
     Setting::int("ft_min_word_len", 1, 84, "", "4", Restart, "Shortest word in other full-text indexes"),
     // SQL
     Setting::choice("sql_mode", &[
@@ -62,11 +62,11 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::choice("time_zone", TIME_ZONES, "+00:00", Dynamic, "Time zone of sessions that do not set their own"),
     Setting::choice("lower_case_table_names", &["0", "1"], "0", Immutable, "1 = names of tables and databases are kept in lower case"),
     Setting::int("max_execution_time", 0, 4_294_967_295, "ms", "0", Dynamic, "Ends SELECT statements that run longer; 0 = never"),
-    Setting::int("group_concat_max_len", 4, 1_073_741_824, "B", "1024", Dynamic, "Longest result of GROUP_CONCAT"),
+    Setting::int("group_concat_max_len", 4, 1_073_741_824, "B", "1024", Dynamic, "Longest result of GROUP_CONCAT").takes(Takes::CEILING),
     Setting::int("cte_max_recursion_depth", 0, 1_000_000_000, "", "1000", Dynamic, "Rounds of a recursive WITH").not_in(OLD),
     Setting::flag("event_scheduler", "true", Dynamic, "Run events"),
     Setting::flag("local_infile", "false", Dynamic, "Let clients load their own files with LOAD DATA LOCAL"),
     // Logs and statistics
     Setting::float("long_query_time", 0.0, 31_536_000.0, "10", Dynamic, "Seconds from which a statement counts as slow in the metrics"),
-    Setting::flag("performance_schema", "", Restart, "Detailed statistics; costs memory"),
+    Setting::flag("performance_schema", "", Restart, "Detailed statistics; costs memory").takes(Takes::MEMORY.each(200 << 20)),
 ];

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::MysqlFamily;
+use super::{Flavour, MysqlFamily};
 use crate::quote::mysql_literal;
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Beside, Call, Cx, Kind, Setting, Settings};
 
 /// Bytes in the catalogue's unit; 1 for what is no amount of memory.
 fn unit_size(setting: &Setting) -> i64 {
@@ -74,6 +74,19 @@ impl Settings for MysqlFamily {
         self.catalogue
     }
 
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        self.sku_value(cx, setting.name).unwrap_or_else(|| setting.default.to_owned())
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        // Without its caches: MySQL's dictionary and threads take far more than MariaDB's.
+        let mib = if self.flavour == Flavour::Mysql { 200 } else { 64 };
+        let mut all = vec![Beside::memory("the server itself", mib)];
+        let logs = self.unnamed_logs_mib(cx);
+        all.extend((logs > 0).then(|| Beside::storage("the redo log", logs)));
+        all
+    }
+
     fn read(&self, _cx: &Cx) -> Vec<Call> {
         let names = self.catalogue.iter().map(|s| if s.name == STATEMENT_TIME { "init_connect" } else { s.name });
         let names: Vec<String> = names.map(mysql_literal).collect();
@@ -98,10 +111,7 @@ impl Settings for MysqlFamily {
         // `= DEFAULT` would be the compiled-in value, not the SKU's.
         let value = match value {
             Some(value) => spelled(setting, value),
-            None => match self.sku_value(cx, setting.name) {
-                Some(value) => spelled(setting, &value),
-                None => spelled(setting, setting.default),
-            },
+            None => spelled(setting, &self.usual(cx, setting)),
         };
         if setting.name == STATEMENT_TIME {
             return vec![Call::sql(format!("SET GLOBAL init_connect = '{AT_LOGIN}{value}'"))];

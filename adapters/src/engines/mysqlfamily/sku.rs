@@ -51,13 +51,19 @@ impl MysqlFamily {
             pool_mib,
             chunk_mib,
             instances,
-            log_mib: (pool_mib / 4).clamp(16, 2048),
+            // At most an eighth of the volume: a large memory may stand beside a small one.
+            log_mib: (pool_mib / 4).clamp(16, 2048).min(cx.size.storage_gib * 128),
             max_connections: self.max_connections(&cx.size),
             table_open_cache: if memory <= 1024 { 400 } else { 2000 },
             tmp_table_mib: (memory / 64).clamp(8, 64),
             aria_mib: (memory / 32).clamp(8, 128),
             performance_schema: self.flavour == Flavour::Mysql && memory > 1024,
         }
+    }
+
+    /// Redo logs that no setting of this version names: those of MySQL 5.7, two files.
+    pub(super) fn unnamed_logs_mib(&self, cx: &Cx) -> u32 {
+        if self.flavour == Flavour::Mysql && cx.version.id == "5.7" { self.plain_sku(cx).log_mib * 2 } else { 0 }
     }
 
     /// What a setting is worth when the user says nothing and it follows from the SKU, in the catalogue's unit.

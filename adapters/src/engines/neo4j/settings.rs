@@ -6,28 +6,28 @@ use serde_json::json;
 
 use super::{Neo4j, cypher, text, values};
 use crate::Apply::Restart;
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Beside, Call, Cx, Engine, Kind, Setting, Settings, Takes};
 
 /// Defaults that are empty follow from the SKU. All count after a restart: in the Community edition a change at run time
 /// would be lost with it.
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
-    Setting::int("server.memory.pagecache.size", 16, 1_048_576, "MiB", "", Restart, "Memory for pages of the store"),
-    Setting::int("dbms.memory.transaction.total.max", 16, 1_048_576, "MiB", "", Restart, "Memory of all transactions together"),
+    Setting::int("server.memory.pagecache.size", 16, 1_048_576, "MiB", "", Restart, "Memory for pages of the store").takes(Takes::MEMORY),
+    Setting::int("dbms.memory.transaction.total.max", 16, 1_048_576, "MiB", "", Restart, "Memory of all transactions together").takes(Takes::HEAP_CEILING),
     Setting::int("db.memory.transaction.max", 0, 1_048_576, "MiB", "0", Restart, "Memory of one transaction; 0 = no limit")
-        .least(16),
+        .least(16).takes(Takes::HEAP_CEILING),
     Setting::int("db.transaction.timeout", 0, 86_400, "s", "0", Restart, "Ends transactions that run longer; 0 = never"),
     Setting::int("db.lock.acquisition.timeout", 0, 86_400, "s", "0", Restart, "How long to wait for a lock; 0 = for ever"),
     Setting::int("db.transaction.concurrent.maximum", 0, 100_000, "", "1000", Restart, "Transactions at once; 0 = no limit"),
     Setting::int("db.transaction.bookmark_ready_timeout", 1, 3600, "s", "30", Restart, "How long to wait for what a bookmark names"),
-    Setting::int("server.bolt.thread_pool_min_size", 1, 1000, "", "5", Restart, "Threads kept for Bolt"),
-    Setting::int("server.bolt.thread_pool_max_size", 10, 10_000, "", "", Restart, "Threads for Bolt"),
-    Setting::int("server.bolt.thread_pool_keep_alive", 1, 86_400, "s", "300", Restart, "How long an idle thread is kept"),
+    Setting::int("server.bolt.thread_pool_min_size", 1, 1000, "", "5", Restart, "Threads kept for Bolt").takes(Takes::NOTHING),
+    Setting::int("server.bolt.thread_pool_max_size", 10, 10_000, "", "", Restart, "Threads for Bolt").takes(Takes::sessions(512)),
+    Setting::int("server.bolt.thread_pool_keep_alive", 1, 86_400, "s", "300", Restart, "How long an idle thread is kept").takes(Takes::NOTHING),
     Setting::choice("db.checkpoint", &["PERIODIC", "CONTINUOUS"], "PERIODIC", Restart, "When a checkpoint is made"),
     Setting::int("db.checkpoint.interval.time", 1, 86_400, "s", "900", Restart, "Time between two checkpoints"),
     Setting::int("db.checkpoint.interval.tx", 1, 100_000_000, "", "100000", Restart, "Transactions between two checkpoints"),
     Setting::int("db.checkpoint.iops.limit", -1, 1_000_000, "", "600", Restart, "Writes of a checkpoint in a second; -1 = no limit"),
-    Setting::int("db.tx_log.rotation.size", 1, 4096, "MiB", "", Restart, "Size of a transaction log file"),
+    Setting::int("db.tx_log.rotation.size", 1, 4096, "MiB", "", Restart, "Size of a transaction log file").takes(Takes::STORAGE.each(2)),
     Setting::flag("db.tx_log.preallocate", "true", Restart, "Transaction log files get their space at once"),
     Setting::choice("db.logs.query.enabled", &["OFF", "INFO", "VERBOSE"], "OFF", Restart, "Log queries; they show literals"),
     Setting::int("db.logs.query.threshold", 0, 86_400, "s", "0", Restart, "Log queries that run longer"),
@@ -41,7 +41,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("dbms.cypher.lenient_create_relationship", "false", Restart, "CREATE without both nodes makes nothing"),
     Setting::int("dbms.security.auth_max_failed_attempts", 0, 1000, "", "3", Restart, "Wrong passwords before a user must wait; 0 = any number"),
     Setting::int("dbms.security.auth_lock_time", 0, 86_400, "s", "5", Restart, "How long a user must wait then"),
-    Setting::int("db.index_sampling.update_percentage", 0, 100, "%", "5", Restart, "Change of an index that renews its statistics"),
+    Setting::int("db.index_sampling.update_percentage", 0, 100, "%", "5", Restart, "Change of an index that renews its statistics").takes(Takes::NOTHING),
     Setting::flag("db.index_sampling.background_enabled", "true", Restart, "Statistics of indexes are renewed by themselves"),
     Setting::int("dbms.routing_ttl", 1, 86_400, "s", "300", Restart, "How long drivers keep the server's address"),
 ];
@@ -121,6 +121,22 @@ fn mebibytes(shown: &str) -> Option<f64> {
 impl Settings for Neo4j {
     fn catalogue(&self) -> &'static [Setting] {
         CATALOGUE
+    }
+
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        let memory = cx.size.memory_mib;
+        match setting.name {
+            "server.memory.pagecache.size" => super::pagecache_mib(memory).to_string(),
+            // The server's own: 70 % of the heap.
+            "dbms.memory.transaction.total.max" => (super::heap_mib(memory) * 7 / 10).to_string(),
+            "server.bolt.thread_pool_max_size" => self.max_connections(&cx.size).to_string(),
+            "db.tx_log.rotation.size" => super::tx_log_mib(&cx.size).to_string(),
+            _ => setting.default.to_owned(),
+        }
+    }
+
+    fn beside(&self, cx: &Cx) -> Vec<Beside> {
+        vec![Beside::heap(super::heap_mib(cx.size.memory_mib))]
     }
 
     fn read(&self, _cx: &Cx) -> Vec<Call> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Oracle, ROOT, lines as answered, literal, sql};
 use crate::Apply::{Dynamic, Restart};
-use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings};
+use crate::{Answer, Beside, Call, Cx, Engine, Kind, Setting, Settings, Takes};
 
 /// The edition allows 2 GB together.
 pub(super) const SGA_MIB: u32 = 1408;
@@ -13,10 +13,10 @@ pub(super) const PGA_MIB: u32 = 512;
 /// Defaults that are empty follow from the SKU or the edition.
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
-    Setting::int("processes", 100, 2000, "", "", Restart, "Connections and background processes at once"),
-    Setting::int("pga_aggregate_target", 64, 1024, "MiB", "", Dynamic, "Memory for sorts and hashes of all sessions"),
+    Setting::int("processes", 100, 2000, "", "", Restart, "Connections and background processes at once").takes(Takes::sessions(512)),
+    Setting::int("pga_aggregate_target", 64, 1024, "MiB", "", Dynamic, "Memory for sorts and hashes of all sessions").takes(Takes::MEMORY),
     Setting::int("open_cursors", 50, 65_535, "", "300", Dynamic, "Cursors that a session may have open"),
-    Setting::int("session_cached_cursors", 0, 65_535, "", "50", Restart, "Closed cursors that a session keeps"),
+    Setting::int("session_cached_cursors", 0, 65_535, "", "50", Restart, "Closed cursors that a session keeps").takes(Takes::NOTHING),
     Setting::choice("cursor_sharing", &["EXACT", "FORCE"], "EXACT", Dynamic, "FORCE takes literals for variables"),
     Setting::choice("optimizer_mode", &["ALL_ROWS", "FIRST_ROWS_1", "FIRST_ROWS_10", "FIRST_ROWS_100", "FIRST_ROWS_1000"], "ALL_ROWS", Dynamic, "What the optimizer is after"),
     Setting::int("optimizer_index_cost_adj", 1, 10_000, "", "100", Dynamic, "Cost of an index, in percent of what it would be"),
@@ -72,6 +72,18 @@ impl Settings for Oracle {
         CATALOGUE
     }
 
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        match setting.name {
+            "processes" => self.max_connections(&cx.size).to_string(),
+            "pga_aggregate_target" => PGA_MIB.to_string(),
+            _ => setting.default.to_owned(),
+        }
+    }
+
+    fn beside(&self, _cx: &Cx) -> Vec<Beside> {
+        vec![Beside::memory("the SGA", SGA_MIB)]
+    }
+
     fn read(&self, _cx: &Cx) -> Vec<Call> {
         let names: Vec<String> = CATALOGUE.iter().map(|s| literal(s.name)).collect();
         vec![
@@ -92,12 +104,7 @@ impl Settings for Oracle {
 
     fn change(&self, cx: &Cx, setting: &Setting, value: Option<&str>) -> Vec<Call> {
         // In memory only: the rendered file has it for the next start.
-        let value = match (value, setting.name) {
-            (Some(value), _) => value.to_owned(),
-            (None, "processes") => self.max_connections(&cx.size).to_string(),
-            (None, "pga_aggregate_target") => PGA_MIB.to_string(),
-            (None, _) => setting.default.to_owned(),
-        };
+        let value = value.map_or_else(|| self.usual(cx, setting), str::to_owned);
         let text = format!("ALTER SYSTEM SET {} = {} SCOPE = MEMORY", setting.name, spelled(setting, &value));
         vec![sql(text).in_database(ROOT)]
     }

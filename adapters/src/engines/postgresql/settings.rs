@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use super::Postgresql;
 use crate::Apply::{Dynamic, Restart};
 use crate::quote::{pg_ident, pg_literal};
-use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings};
+use crate::{Answer, Call, Cx, Engine, Factor, Kind, Setting, Settings, Takes};
+
+/// A hash takes `hash_mem_multiplier` times `work_mem`, and a parallel one shares as much as all its processes would have.
+const PER_HASH: &[Factor] = &[Factor::Value("hash_mem_multiplier"), Factor::OneMore("max_parallel_workers_per_gather")];
 
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
     // Connections
-    Setting::int("max_connections", 10, 10_000, "", "", Restart, "Connections at once; each costs memory"),
+    Setting::int("max_connections", 10, 10_000, "", "", Restart, "Connections at once; each costs memory").takes(Takes::sessions(1024)),
     Setting::int("idle_in_transaction_session_timeout", 0, 86_400_000, "ms", "0", Dynamic, "Ends sessions that sit in an open transaction; 0 = never"),
     Setting::int("idle_session_timeout", 0, 86_400_000, "ms", "0", Dynamic, "Ends idle sessions outside of a transaction; 0 = never").not_in(&["13"]),
     Setting::int("statement_timeout", 0, 86_400_000, "ms", "0", Dynamic, "Ends statements that run longer; 0 = never"),
@@ -19,46 +22,46 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("deadlock_timeout", 1, 3_600_000, "ms", "1000", Dynamic, "How long to wait for a lock before looking for a deadlock"),
     Setting::int("tcp_keepalives_idle", 0, 86_400, "s", "", Dynamic, "Seconds of silence before the first keepalive; 0 = the system's"),
     // Memory
-    Setting::int("shared_buffers", 16, 1_048_576, "MiB", "", Restart, "Memory for the shared page cache"),
-    Setting::int("work_mem", 64, 16_777_216, "KiB", "", Dynamic, "Memory for each sort or hash before it goes to disk"),
-    Setting::int("maintenance_work_mem", 1, 65_536, "MiB", "", Dynamic, "Memory for VACUUM, CREATE INDEX and the like"),
+    Setting::int("shared_buffers", 16, 1_048_576, "MiB", "", Restart, "Memory for the shared page cache").takes(Takes::MEMORY),
+    Setting::int("work_mem", 64, 16_777_216, "KiB", "", Dynamic, "Memory for each sort or hash before it goes to disk").takes(Takes::WORK.times(PER_HASH)),
+    Setting::int("maintenance_work_mem", 1, 65_536, "MiB", "", Dynamic, "Memory for VACUUM, CREATE INDEX and the like").takes(Takes::WORK),
     Setting::int("autovacuum_work_mem", -1, 65_536, "MiB", "-1", Dynamic, "Memory for each autovacuum worker; -1 = maintenance_work_mem")
-        .least(1),
-    Setting::int("temp_buffers", 1, 16_384, "MiB", "8", Dynamic, "Memory for temporary tables of a session"),
-    Setting::float("hash_mem_multiplier", 1.0, 1000.0, "2", Dynamic, "How many times work_mem a hash may use"),
-    Setting::int("effective_cache_size", 1, 1_048_576, "MiB", "", Dynamic, "What the planner takes for the system's cache"),
+        .least(1).takes(Takes::WORK.times(&[Factor::Value("autovacuum_max_workers")])),
+    Setting::int("temp_buffers", 1, 16_384, "MiB", "8", Dynamic, "Memory for temporary tables of a session").takes(Takes::WORK),
+    Setting::float("hash_mem_multiplier", 1.0, 1000.0, "2", Dynamic, "How many times work_mem a hash may use").takes(Takes::NOTHING),
+    Setting::int("effective_cache_size", 1, 1_048_576, "MiB", "", Dynamic, "What the planner takes for the system's cache").takes(Takes::NOTHING),
     // Write-ahead log
-    Setting::int("max_wal_size", 32, 1_048_576, "MiB", "", Dynamic, "Log between two automatic checkpoints"),
-    Setting::int("min_wal_size", 32, 65_536, "MiB", "80", Dynamic, "Log files kept for reuse"),
+    Setting::int("max_wal_size", 32, 1_048_576, "MiB", "", Dynamic, "Log between two automatic checkpoints").takes(Takes::STORAGE),
+    Setting::int("min_wal_size", 32, 65_536, "MiB", "80", Dynamic, "Log files kept for reuse").takes(Takes::STORAGE),
     Setting::int("checkpoint_timeout", 30, 86_400, "s", "300", Dynamic, "Longest time between two automatic checkpoints"),
     Setting::float("checkpoint_completion_target", 0.0, 1.0, "0.9", Dynamic, "Share of that time over which a checkpoint is spread"),
     Setting::flag("synchronous_commit", "true", Dynamic, "Wait for the disk at each commit; without it a crash may lose the last transactions"),
-    Setting::int("wal_keep_size", 0, 1_048_576, "MiB", "0", Dynamic, "Log kept for standbys"),
-    Setting::int("max_slot_wal_keep_size", -1, 1_048_576, "MiB", "", Dynamic, "Most log that replication slots hold back; -1 = no limit"),
+    Setting::int("wal_keep_size", 0, 1_048_576, "MiB", "0", Dynamic, "Log kept for standbys").takes(Takes::STORAGE),
+    Setting::int("max_slot_wal_keep_size", 0, 1_048_576, "MiB", "", Dynamic, "Most log that replication slots hold back").takes(Takes::STORAGE),
     Setting::choice("wal_level", &["replica", "logical"], "replica", Restart, "logical also serves logical decoding"),
-    Setting::int("max_replication_slots", 0, 1000, "", "10", Restart, "Replication slots"),
-    Setting::int("max_wal_senders", 0, 1000, "", "10", Restart, "Connections of standbys and log readers"),
+    Setting::int("max_replication_slots", 0, 1000, "", "10", Restart, "Replication slots").takes(Takes::NOTHING),
+    Setting::int("max_wal_senders", 0, 1000, "", "10", Restart, "Connections of standbys and log readers").takes(Takes::workers(1024)),
     // Planner and parallel work
     Setting::float("random_page_cost", 0.1, 100.0, "1.1", Dynamic, "Cost of a page read out of order, relative to one in order"),
     Setting::int("effective_io_concurrency", 0, 1000, "", "200", Dynamic, "Requests that the disk serves at once"),
     Setting::int("default_statistics_target", 1, 10_000, "", "100", Dynamic, "Detail of the planner's statistics"),
     Setting::flag("jit", "false", Dynamic, "Compile expressions of long queries"),
-    Setting::int("max_worker_processes", 1, 1024, "", "", Restart, "Background processes"),
-    Setting::int("max_parallel_workers", 0, 1024, "", "", Dynamic, "Processes for parallel queries"),
-    Setting::int("max_parallel_workers_per_gather", 0, 1024, "", "", Dynamic, "Processes for one parallel query"),
-    Setting::int("max_parallel_maintenance_workers", 0, 1024, "", "2", Dynamic, "Processes for one CREATE INDEX or VACUUM"),
+    Setting::int("max_worker_processes", 1, 1024, "", "", Restart, "Background processes").takes(Takes::workers(1024)),
+    Setting::int("max_parallel_workers", 0, 1024, "", "", Dynamic, "Processes for parallel queries").takes(Takes::NOTHING),
+    Setting::int("max_parallel_workers_per_gather", 0, 1024, "", "", Dynamic, "Processes for one parallel query").takes(Takes::NOTHING),
+    Setting::int("max_parallel_maintenance_workers", 0, 1024, "", "2", Dynamic, "Processes for one CREATE INDEX or VACUUM").takes(Takes::NOTHING),
     // Autovacuum
     Setting::flag("autovacuum", "true", Dynamic, "Clean up by itself"),
-    Setting::int("autovacuum_max_workers", 1, 1000, "", "3", Restart, "Tables cleaned up at once"),
+    Setting::int("autovacuum_max_workers", 1, 1000, "", "3", Restart, "Tables cleaned up at once").takes(Takes::workers(1024)),
     Setting::int("autovacuum_naptime", 1, 86_400, "s", "60", Dynamic, "Pause between two looks at a database"),
     Setting::float("autovacuum_vacuum_scale_factor", 0.0, 100.0, "0.2", Dynamic, "Share of dead rows that starts a clean-up"),
     Setting::float("autovacuum_analyze_scale_factor", 0.0, 100.0, "0.1", Dynamic, "Share of changed rows that renews statistics"),
     Setting::int("autovacuum_vacuum_cost_limit", -1, 10_000, "", "-1", Dynamic, "Work before a pause; -1 = vacuum_cost_limit"),
     Setting::float("autovacuum_vacuum_cost_delay", -1.0, 100.0, "2", Dynamic, "Length of the pause in ms; -1 = vacuum_cost_delay"),
     // Limits, locks, logs
-    Setting::int("max_locks_per_transaction", 10, 100_000, "", "", Restart, "Locks for each connection, on average"),
-    Setting::int("max_prepared_transactions", 0, 10_000, "", "0", Restart, "Prepared (two-phase) transactions at once"),
-    Setting::int("temp_file_limit", -1, 1_048_576, "MiB", "", Dynamic, "Most temporary files of a session; -1 = no limit"),
+    Setting::int("max_locks_per_transaction", 10, 100_000, "", "", Restart, "Locks for each connection, on average").takes(Takes::MEMORY.each(270).times(&[Factor::Value("max_connections")])),
+    Setting::int("max_prepared_transactions", 0, 10_000, "", "0", Restart, "Prepared (two-phase) transactions at once").takes(Takes::MEMORY.each(16 << 10)),
+    Setting::int("temp_file_limit", 0, 1_048_576, "MiB", "", Dynamic, "Most temporary files of a session").takes(Takes::SPILL),
     Setting::int("log_min_duration_statement", -1, 86_400_000, "ms", "-1", Dynamic, "Log statements that run longer; -1 = none. They show literals"),
     Setting::flag("log_connections", "false", Dynamic, "Log each connection").not_in(&["18"]),
     Setting::flag("log_lock_waits", "false", Dynamic, "Log waits longer than deadlock_timeout"),
@@ -138,6 +141,10 @@ impl Settings for Postgresql {
         CATALOGUE
     }
 
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        self.sku_value(cx, setting.name).unwrap_or_else(|| setting.default.to_owned())
+    }
+
     fn read(&self, _cx: &Cx) -> Vec<Call> {
         let own = |name: &str| OWN.iter().any(|(own, _)| *own == name);
         let quoted = |own_ones: bool| {
@@ -172,7 +179,7 @@ impl Settings for Postgresql {
             Some(value) => format!("ALTER SYSTEM SET {} = {}", setting.name, spelled(setting, value)),
             // The file of the running container may still hold what is taken back, so RESET would not be enough.
             None => {
-                let value = self.sku_value(cx, setting.name).unwrap_or_else(|| setting.default.to_owned());
+                let value = self.usual(cx, setting);
                 format!("ALTER SYSTEM SET {} = {}", setting.name, spelled(setting, &value))
             }
         };
@@ -202,7 +209,12 @@ impl Postgresql {
             "temp_file_limit" => "temp_file_limit_mib",
             "max_parallel_workers" => "max_parallel_workers",
             "max_parallel_workers_per_gather" => "max_parallel_workers_per_gather",
+            "shared_buffers" => "shared_buffers_mib",
+            "max_connections" => "max_connections",
+            "max_worker_processes" => "max_worker_processes",
             "tcp_keepalives_idle" => return Some("0".into()),
+            // The server's own; TimescaleDB's head says another.
+            "max_locks_per_transaction" => return Some(if self.preload.is_some() { "256" } else { "64" }.into()),
             _ => return None,
         };
         Some(self.tuning(cx).get_attr(key).ok()?.to_string())

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Resp;
 use crate::Apply::{Dynamic, Immutable, Restart};
-use crate::{Answer, Call, Cx, Kind, Setting, Settings};
+use crate::{Answer, Call, Cx, Kind, Setting, Settings, Takes};
 
 const POLICIES: &[&str] = &[
     "noeviction",
@@ -32,11 +32,11 @@ const SAVE: &str = "3600 1 300 100 60 10000";
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
     // Memory
-    Setting::int("maxmemory", 16, 1_048_576, "MiB", "", Dynamic, "Memory for data; more than 65 % of the instance's leaves too little for snapshots"),
+    Setting::int("maxmemory", 16, 1_048_576, "MiB", "", Dynamic, "Memory for data; more than 65 % of the instance's leaves too little for snapshots").takes(Takes::MEMORY),
     Setting::choice("maxmemory-policy", POLICIES, "noeviction", Dynamic, "What is thrown away when that is full"),
-    Setting::int("maxmemory-samples", 1, 64, "", "5", Dynamic, "Keys looked at for each one thrown away"),
-    Setting::int("maxmemory-eviction-tenacity", 0, 100, "", "10", Dynamic, "Effort for throwing away"),
-    Setting::int("maxmemory-clients", 0, 1_048_576, "MiB", "0", Dynamic, "Memory for all connections; 0 = no limit").not_in(OLD),
+    Setting::int("maxmemory-samples", 1, 64, "", "5", Dynamic, "Keys looked at for each one thrown away").takes(Takes::NOTHING),
+    Setting::int("maxmemory-eviction-tenacity", 0, 100, "", "10", Dynamic, "Effort for throwing away").takes(Takes::NOTHING),
+    Setting::int("maxmemory-clients", 0, 1_048_576, "MiB", "0", Dynamic, "Memory for all connections; 0 = no limit").not_in(OLD).takes(Takes::MEMORY),
     Setting::int("lfu-log-factor", 0, 1000, "", "10", Dynamic, "How slowly the counter of uses grows"),
     Setting::int("lfu-decay-time", 0, 100_000, "min", "1", Dynamic, "Minutes after which the counter of uses falls"),
     Setting::flag("lazyfree-lazy-eviction", "true", Dynamic, "Free memory of keys thrown away in the background"),
@@ -45,18 +45,18 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("lazyfree-lazy-user-del", "true", Dynamic, "DEL works like UNLINK"),
     Setting::flag("lazyfree-lazy-user-flush", "true", Dynamic, "FLUSHALL and FLUSHDB work like their ASYNC forms"),
     // Connections
-    Setting::int("maxclients", 16, 10_000, "", "", Dynamic, "Connections at once"),
+    Setting::int("maxclients", 16, 10_000, "", "", Dynamic, "Connections at once").takes(Takes::sessions(20)),
     Setting::int("timeout", 0, 86_400, "s", "0", Dynamic, "Ends idle connections; 0 = never"),
     Setting::int("tcp-keepalive", 0, 86_400, "s", "300", Dynamic, "Seconds of silence before a keepalive; 0 = none"),
-    Setting::int("client-query-buffer-limit", 1, 16_384, "MiB", "1024", Dynamic, "Longest request"),
-    Setting::int("proto-max-bulk-len", 1, 16_384, "MiB", "512", Dynamic, "Longest value"),
+    Setting::int("client-query-buffer-limit", 1, 16_384, "MiB", "1024", Dynamic, "Longest request").takes(Takes::NOTHING),
+    Setting::int("proto-max-bulk-len", 1, 16_384, "MiB", "512", Dynamic, "Longest value").takes(Takes::NOTHING),
     Setting::int("tracking-table-max-keys", 0, 100_000_000, "", "1000000", Dynamic, "Keys remembered for client-side caches; 0 = no limit"),
     // Durability
     Setting::flag("appendonly", "true", Dynamic, "Keep a log of all writes; without it a crash loses what came after the last snapshot"),
     Setting::choice("appendfsync", &["always", "everysec", "no"], "everysec", Dynamic, "When the log is on the disk for sure"),
     Setting::flag("no-appendfsync-on-rewrite", "false", Dynamic, "Do not wait for the disk while a snapshot is written"),
-    Setting::int("auto-aof-rewrite-percentage", 0, 10_000, "", "100", Dynamic, "Growth of the log, in per cent, after which it is written anew; 0 = never"),
-    Setting::int("auto-aof-rewrite-min-size", 1, 65_536, "MiB", "64", Dynamic, "Smallest log that is written anew"),
+    Setting::int("auto-aof-rewrite-percentage", 0, 10_000, "", "100", Dynamic, "Growth of the log, in per cent, after which it is written anew; 0 = never").takes(Takes::NOTHING),
+    Setting::int("auto-aof-rewrite-min-size", 1, 65_536, "MiB", "64", Dynamic, "Smallest log that is written anew").takes(Takes::STORAGE),
     Setting::flag("aof-load-truncated", "true", Dynamic, "Start although the end of the log is missing"),
     Setting::flag("aof-use-rdb-preamble", "true", Dynamic, "Begin a new log with a snapshot: shorter, faster to load"),
     Setting::flag("aof-timestamp-enabled", "false", Dynamic, "Note the time in the log, for recovery to a moment").not_in(OLD),
@@ -64,10 +64,10 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("rdbcompression", "true", Dynamic, "Compress snapshots"),
     Setting::flag("rdbchecksum", "true", Restart, "Put a checksum in snapshots"),
     Setting::flag("stop-writes-on-bgsave-error", "true", Dynamic, "Refuse writes after a snapshot failed"),
-    Setting::int("repl-backlog-size", 1, 16_384, "MiB", "10", Dynamic, "Log kept for replicas that were away"),
+    Setting::int("repl-backlog-size", 1, 16_384, "MiB", "10", Dynamic, "Log kept for replicas that were away").takes(Takes::MEMORY),
     // Work
     Setting::int("databases", 1, 10_000, "", "16", Immutable, "Numbered databases"),
-    Setting::int("io-threads", 1, 16, "", "", Restart, "Threads that read and write connections").not_in(&["6.3"]),
+    Setting::int("io-threads", 1, 16, "", "", Restart, "Threads that read and write connections").not_in(&["6.3"]).takes(Takes::workers(1024)),
     Setting::int("hz", 1, 500, "", "10", Dynamic, "Background rounds a second"),
     Setting::flag("dynamic-hz", "true", Dynamic, "More rounds with more connections").not_in(VALKEY_8),
     Setting::int("active-expire-effort", 1, 10, "", "1", Dynamic, "Effort for finding expired keys"),
@@ -77,14 +77,14 @@ static CATALOGUE: &[Setting] = &[
     // Encodings
     Setting::int("hash-max-listpack-entries", 0, 1_000_000, "", "512", Dynamic, "Largest hash in the dense encoding").not_in(OLD),
     Setting::int("hash-max-listpack-value", 0, 1_000_000, "", "64", Dynamic, "Longest field in it").not_in(OLD),
-    Setting::int("list-max-listpack-size", -5, 1_000_000, "", "-2", Dynamic, "Entries of a list node; -1 to -5 = 4 to 64 KiB").not_in(OLD),
+    Setting::int("list-max-listpack-size", -5, 1_000_000, "", "-2", Dynamic, "Entries of a list node; -1 to -5 = 4 to 64 KiB").not_in(OLD).takes(Takes::NOTHING),
     Setting::int("list-compress-depth", 0, 1_000_000, "", "0", Dynamic, "Nodes at each end of a list that stay uncompressed; 0 = all"),
     Setting::int("set-max-intset-entries", 0, 1_000_000, "", "512", Dynamic, "Largest set of numbers in the dense encoding"),
     Setting::int("set-max-listpack-entries", 0, 1_000_000, "", "128", Dynamic, "Largest set in the dense encoding").not_in(BEFORE_7_2),
     Setting::int("zset-max-listpack-entries", 0, 1_000_000, "", "128", Dynamic, "Largest sorted set in the dense encoding").not_in(OLD),
     Setting::int("zset-max-listpack-value", 0, 1_000_000, "", "64", Dynamic, "Longest member in it").not_in(OLD),
-    Setting::int("hll-sparse-max-bytes", 0, 16_000, "B", "3000", Dynamic, "Longest HyperLogLog in the sparse encoding"),
-    Setting::int("stream-node-max-bytes", 0, 1_048_576, "B", "4096", Dynamic, "Size of a stream's node; 0 = no limit"),
+    Setting::int("hll-sparse-max-bytes", 0, 16_000, "B", "3000", Dynamic, "Longest HyperLogLog in the sparse encoding").takes(Takes::NOTHING),
+    Setting::int("stream-node-max-bytes", 0, 1_048_576, "B", "4096", Dynamic, "Size of a stream's node; 0 = no limit").takes(Takes::NOTHING),
     Setting::int("stream-node-max-entries", 0, 1_000_000, "", "100", Dynamic, "Entries of a stream's node; 0 = no limit"),
     // What is watched
     Setting::int("slowlog-log-slower-than", -1, 3_600_000_000, "us", "10000", Dynamic, "Note commands that take longer; -1 = none"),
@@ -150,6 +150,15 @@ impl Settings for Resp {
         CATALOGUE
     }
 
+    fn usual(&self, cx: &Cx, setting: &Setting) -> String {
+        match setting.name {
+            "maxmemory" => super::maxmemory_mib(&cx.size).to_string(),
+            "maxclients" => super::max_connections(&cx.size).to_string(),
+            "io-threads" => super::threads(&cx.size).to_string(),
+            _ => setting.default.to_owned(),
+        }
+    }
+
     fn read(&self, _cx: &Cx) -> Vec<Call> {
         // Several names in one call are not understood before 7.0.
         vec![Call::resp(&["CONFIG", "GET", "*"])]
@@ -163,12 +172,7 @@ impl Settings for Resp {
 
     /// Nothing is written by the server: the rendered configuration holds the value at the next start.
     fn change(&self, cx: &Cx, setting: &Setting, value: Option<&str>) -> Vec<Call> {
-        let sized = match setting.name {
-            "maxmemory" => Some(super::maxmemory_mib(&cx.size).to_string()),
-            "maxclients" => Some(super::max_connections(&cx.size).to_string()),
-            _ => None,
-        };
-        let value = value.map(str::to_owned).or(sized).unwrap_or_else(|| setting.default.to_owned());
+        let value = value.map_or_else(|| self.usual(cx, setting), str::to_owned);
         vec![Call::resp(&["CONFIG", "SET", setting.name, &spelled(setting, &value)])]
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Apply::Restart;
-use crate::{Answer, Cx, Setting};
+use crate::{Answer, Cx, Setting, Takes};
 
 #[rustfmt::skip]
 pub(super) static CATALOGUE: &[Setting] = &[
@@ -16,8 +16,8 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("truncate_request_timeout_in_ms", 10, 3_600_000, "ms", "60000", Restart, "Longest TRUNCATE"),
     Setting::int("request_timeout_in_ms", 10, 600_000, "ms", "10000", Restart, "Longest request of another kind"),
     // Warnings and limits
-    Setting::int("batch_size_warn_threshold_in_kb", 1, 65_536, "KiB", "128", Restart, "Batches that are larger are logged"),
-    Setting::int("batch_size_fail_threshold_in_kb", 1, 65_536, "KiB", "1024", Restart, "Batches that are larger are refused"),
+    Setting::int("batch_size_warn_threshold_in_kb", 1, 65_536, "KiB", "128", Restart, "Batches that are larger are logged").takes(Takes::NOTHING),
+    Setting::int("batch_size_fail_threshold_in_kb", 1, 65_536, "KiB", "1024", Restart, "Batches that are larger are refused").takes(Takes::NOTHING),
     Setting::int("tombstone_warn_threshold", 1, 10_000_000, "", "1000", Restart, "Deleted rows that a read passes before it is logged"),
     Setting::int("query_tombstone_page_limit", 1, 10_000_000, "", "10000", Restart, "Deleted rows after which a page of an answer ends"),
     Setting::int("max_concurrent_requests_per_shard", 1, 1_000_000, "", "1000000", Restart, "Requests at once for each processor"),
@@ -26,9 +26,9 @@ pub(super) static CATALOGUE: &[Setting] = &[
     // Compaction
     Setting::int("compaction_throughput_mb_per_sec", 0, 4096, "MiB/s", "0", Restart, "How fast compactions write; 0 = no limit"),
     Setting::flag("compaction_enforce_min_threshold", "false", Restart, "Compact only as many files as the table's min_threshold says"),
-    Setting::int("compaction_large_partition_warning_threshold_mb", 1, 1_048_576, "MiB", "1000", Restart, "Partitions that are larger are noted"),
-    Setting::int("compaction_large_row_warning_threshold_mb", 1, 1_048_576, "MiB", "10", Restart, "Rows that are larger are noted"),
-    Setting::int("compaction_large_cell_warning_threshold_mb", 1, 1_048_576, "MiB", "1", Restart, "Cells that are larger are noted"),
+    Setting::int("compaction_large_partition_warning_threshold_mb", 1, 1_048_576, "MiB", "1000", Restart, "Partitions that are larger are noted").takes(Takes::NOTHING),
+    Setting::int("compaction_large_row_warning_threshold_mb", 1, 1_048_576, "MiB", "10", Restart, "Rows that are larger are noted").takes(Takes::NOTHING),
+    Setting::int("compaction_large_cell_warning_threshold_mb", 1, 1_048_576, "MiB", "1", Restart, "Cells that are larger are noted").takes(Takes::NOTHING),
     Setting::int("compaction_rows_count_warning_threshold", 1, 1_000_000_000, "", "100000", Restart, "Partitions with more rows are noted"),
     // Disk
     Setting::int("commitlog_sync_period_in_ms", 10, 60_000, "ms", "10000", Restart, "A crash of the machine loses at most this much of what was written"),
