@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Cx, Engine, Factor, How, Kind, Setting, Settings, What};
+use crate::{Apply, Cx, Engine, Factor, How, Kind, Setting, Settings, What};
 
 /// Memory that settings may set aside, per cent of the instance's. The rest is for connections' buffers, the server's own
 /// tables and code, and the page cache of the host, which is charged to the container too.
@@ -83,7 +83,9 @@ pub fn budget(engine: &dyn Engine, cx: &Cx) -> Budget {
         return Budget { pids: sessions, files: sessions, ..Budget::default() };
     };
     let mut budget = Budget::default();
-    let mut sessions = None;
+    let memory = u128::from(cx.size.memory_mib) << 20;
+    // Where no setting says it, the rendered configuration does.
+    let (mut sessions, mut clients) = (engine.max_connections(&cx.size), 0_u32);
     let heap_mib = settings.beside(cx).iter().filter(|b| b.heap).map(|b| b.memory_mib).sum();
     for beside in settings.beside(cx) {
         budget.pids = budget.pids.saturating_add(beside.pids);
@@ -104,8 +106,16 @@ pub fn budget(engine: &dyn Engine, cx: &Cx) -> Budget {
             What::Memory(how) => budget.shares.push(share(settings, cx, setting, Resource::Memory, how, heap_mib)),
             What::Heap(how) => budget.shares.push(share(settings, cx, setting, Resource::Heap, how, heap_mib)),
             What::Storage(how) => budget.shares.push(share(settings, cx, setting, Resource::Storage, how, heap_mib)),
-            What::Sessions => {
-                sessions = Some(sessions.unwrap_or(0_u32).saturating_add(count()));
+            What::Sessions | What::Clients => {
+                clients = clients.saturating_add(count());
+                if setting.takes.what == What::Sessions {
+                    sessions = sessions.max(count());
+                    if setting.apply == Apply::Dynamic {
+                        // The limit of a running container cannot be raised, so it is what the memory is enough for.
+                        let most = memory / u128::from(setting.takes.each.max(1));
+                        sessions = sessions.max(u32::try_from(most).unwrap_or(MAX_PIDS));
+                    }
+                }
                 budget.shares.push(share(settings, cx, setting, Resource::Memory, How::Kept, heap_mib));
             }
             What::Workers => {
@@ -118,10 +128,8 @@ pub fn budget(engine: &dyn Engine, cx: &Cx) -> Budget {
             }
         }
     }
-    // Where no setting says it, the rendered configuration does.
-    let sessions = sessions.unwrap_or_else(|| engine.max_connections(&cx.size));
     budget.pids = budget.pids.saturating_add(sessions);
-    budget.files = budget.files.saturating_add(sessions);
+    budget.files = budget.files.saturating_add(clients.max(engine.max_connections(&cx.size)));
     budget.shares.retain(|s| s.bytes > 0);
     budget
 }
@@ -336,7 +344,7 @@ pub fn amount(bytes: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Apply, Takes};
+    use crate::Takes;
 
     #[test]
     fn amounts_are_exact_and_readable() {

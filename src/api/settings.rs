@@ -43,6 +43,10 @@ pub struct SettingView {
     pub default: Option<String>,
     /// `dynamic` (at once), `restart` (fluxdb restarts the server), `immutable` (at creation only).
     pub apply: String,
+    /// What its value takes of the instance: `memory`, `heap` (of the server's JVM), `storage`, `connections`, `processes`,
+    /// `files`. What settings take together is compared with the SKU and the storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<String>,
     /// One line.
     pub meaning: String,
     /// What the user has set.

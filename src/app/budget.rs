@@ -65,13 +65,38 @@ fn advice(
             fitting.min_by_key(|s| s.size.memory_mib).map(|s| format!("SKU {} or another with as much memory", s.id))
         }
     };
-    let smaller = excess.largest_set().map(|share| match (excess.largest_value(share), share.set) {
-        (Some(most), _) => format!("at most {most} for {}", share.name),
-        (None, name) => format!("a smaller value for {}", name.unwrap_or(share.name)),
+    let smaller = excess.largest_set().map(|share| match fitting_value(engine, version, size, settings, excess) {
+        Some(most) => format!("at most {most} for {}", share.name),
+        None => format!("a smaller value for {}", share.set.unwrap_or(share.name)),
     });
     match (smaller, larger) {
         (Some(smaller), Some(larger)) => format!("Choose {smaller}, or {larger}"),
         (Some(only), None) | (None, Some(only)) => format!("Choose {only}"),
         (None, None) => String::new(),
     }
+}
+
+/// The largest value of the largest setting with which this resource has room enough: what is kept and what is used beside
+/// it have limits of their own, so one answer may need another.
+fn fitting_value(
+    engine: &dyn Engine,
+    version: &'static Version,
+    size: Size,
+    settings: &BTreeMap<String, String>,
+    excess: &Excess,
+) -> Option<u128> {
+    let name = excess.largest_set()?.name;
+    let mut excess = excess.clone();
+    let mut settings = settings.clone();
+    for _ in 0..4 {
+        let share = excess.shares.iter().find(|s| s.name == name)?;
+        let most = excess.largest_value(share)?;
+        settings.insert(name.to_owned(), most.to_string());
+        let left = excesses(engine, version, size, &settings);
+        match left.into_iter().find(|e| e.resource == excess.resource) {
+            None => return Some(most),
+            Some(next) => excess = next,
+        }
+    }
+    None
 }

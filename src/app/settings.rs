@@ -183,6 +183,7 @@ pub(super) fn view(setting: &Setting, set: Option<&String>, effective: Option<&S
             .map(|v| v.iter().filter_map(|w| w.as_str().map(str::to_owned)).collect()),
         default: Some(setting.default.to_owned()).filter(|d| !d.is_empty()),
         apply: serde_json::to_value(setting.apply).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
+        takes: setting.takes.what.as_str().map(str::to_owned),
         meaning: setting.meaning.to_owned(),
         set: set.cloned(),
         effective: effective.cloned(),

@@ -10,6 +10,7 @@ use crate::api::{PatchInstance, UpdateSettings};
 use crate::domain::Result;
 use crate::domain::conformance::Outcome;
 use crate::domain::sku;
+use crate::ops::configure::same;
 
 pub(super) async fn tuning(rig: &mut Rig) -> Verdict {
     let cx = rig.cx().await?;
@@ -142,9 +143,4 @@ async fn changed(rig: &Rig, apply: Apply) -> Verdict {
 async fn set(rig: &Rig, settings: BTreeMap<String, String>) -> Result<()> {
     let accepted = rig.app.update_settings(&caller(), rig.instance()?.id, UpdateSettings { settings }).await?;
     rig.ended(accepted).await.map(|_| ())
-}
-
-/// `0.50` is `0.5`.
-fn same(seen: &str, asked: &str) -> bool {
-    seen == asked || matches!((seen.parse::<f64>(), asked.parse::<f64>()), (Ok(a), Ok(b)) if (a - b).abs() < 1e-9)
 }

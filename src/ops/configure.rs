@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use fluxdb_adapters::{Apply, Setting};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
-use super::Core;
 use super::converge::converge;
 use super::drive::Op;
+use super::{Core, full};
 use crate::domain::container::Names;
 use crate::domain::instance::InstanceRecord;
 use crate::domain::{Error, Result};
@@ -43,7 +44,7 @@ pub async fn configure(op: &Op) -> Result<()> {
     converge(op, id).await
 }
 
-/// Puts the settings from before back.
+/// Puts the settings from before back: in the running server, or by a restart where it does not take them.
 ///
 /// # Errors
 /// As [`configure`].
@@ -64,10 +65,48 @@ pub async fn undo_configure(op: &Op) -> Result<()> {
             })
             .await?
     };
-    if !params.restart {
-        change_running(&op.core, &record, &tried.settings).await?;
+    let mut why = None;
+    if !params.restart
+        && let Err(refused) = change_running(&op.core, &record, &tried.settings).await
+    {
+        if refused.code == "podman_unavailable" {
+            return Err(refused);
+        }
+        // A server that cannot take a value over (its disk is full, it hangs, it fell) may have the old one all the same;
+        // if not, it reads it when it starts.
+        if !has(&op.core, &record, &differing(&tried.settings, &record.settings)).await {
+            warn!(instance.id = %id, error = %refused.story(), "the settings from before need a restart");
+            op.core.change_record(id, |r| r.restart_revision = r.revision).await?;
+            why = Some(refused);
+        }
     }
-    converge(op, id).await
+    let come_back = converge(op, id).await;
+    match (come_back, why) {
+        (Err(e), Some(refused)) => Err(e.context(refused.story())),
+        (other, _) => other,
+    }
+}
+
+/// Whether these settings are in the running server what the record says.
+async fn has(core: &Core, record: &InstanceRecord, names: &BTreeSet<String>) -> bool {
+    let seen = async {
+        let engine = record.engine()?;
+        let Some(settings) = engine.settings() else { return Ok(false) };
+        let cx = core.cx(record).await?;
+        let answers = core.talk(record, &cx.system, None, &settings.read(&cx), CHANGE_LIMIT).await?;
+        let seen = settings.parse(&cx, &answers);
+        Ok::<bool, Error>(names.iter().all(|name| {
+            let Some(setting) = settings.catalogue().iter().find(|s| s.name == name) else { return true };
+            let want = record.settings.get(name).cloned().unwrap_or_else(|| settings.usual(&cx, setting));
+            seen.get(name).is_some_and(|seen| same(seen, &want))
+        }))
+    };
+    seen.await.unwrap_or(false)
+}
+
+/// Whether two values are the same: `0.50` is `0.5`.
+pub fn same(a: &str, b: &str) -> bool {
+    a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if (a - b).abs() < 1e-9)
 }
 
 /// Sets what differs from `before` in the running server. A server that does not run reads it when it starts.
@@ -85,10 +124,16 @@ async fn change_running(core: &Core, record: &InstanceRecord, before: &BTreeMap<
     for name in differing(before, &record.settings) {
         let Some(setting) = settings.catalogue().iter().find(|s| s.name == name) else { continue };
         let calls = settings.change(&cx, setting, record.settings.get(&name).map(String::as_str));
-        core.talk(record, &cx.system, None, &calls, CHANGE_LIMIT).await?;
+        core.talk(record, &cx.system, None, &calls, CHANGE_LIMIT).await.map_err(advised)?;
         changed.push(name);
     }
     Ok(changed.join(", "))
+}
+
+/// The error, with what to do where the server says that its disk is full.
+fn advised(mut error: Error) -> Error {
+    error.public = full::with_advice(error.public);
+    error
 }
 
 /// Names whose values are not the same.

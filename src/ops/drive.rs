@@ -244,26 +244,33 @@ impl Op {
         } else {
             warn!(operation.id = %self.record.id, error = %error.story(), "{} failed", self.record.kind.as_str());
         }
-        let kept = StoredError::from(&error);
+        let mut kept = StoredError::from(&error);
         let state = if was_cancelled { OperationState::Cancelling } else { OperationState::Running };
         let id = self.record.id;
-        let noted = {
-            let kept = kept.clone();
-            self.core.store.write(move |tx| operations::set_state(tx, id, state, Some(&kept))).await
-        };
+        let noted = self
+            .written(|| {
+                let kept = kept.clone();
+                self.core.store.write(move |tx| operations::set_state(tx, id, state, Some(&kept)))
+            })
+            .await;
         if let Err(e) = noted {
             warn!(operation.id = %id, error = %e.story(), "could not note the failure; it will be taken back at the next start");
             return true;
         }
         fault::point(self.record.kind.as_str(), "undo", "before");
         match tokio::time::timeout(UNWIND_TIMEOUT, self.unwind_until_done()).await {
-            Ok(()) => {}
+            Ok(None) => {}
+            // What is wrong now, and what to do, is said in this error and not in the first.
+            Ok(Some(e)) => kept.detail = format!("{} It is not as it was before yet: {}", kept.detail, e.public),
             Err(_) => warn!(operation.id = %id, "taking back took too long; the reconciler goes on with it"),
         }
         if let (Some(instance), false) = (self.record.instance_id, was_cancelled) {
-            let kept = kept.clone();
             // The row of a failed create is gone by now, and that is fine.
-            match self.core.change_record(instance, move |r| r.last_error = Some(kept)).await {
+            let note = || {
+                let kept = kept.clone();
+                self.core.change_record(instance, move |r| r.last_error = Some(kept))
+            };
+            match self.written(note).await {
                 Ok(record) => self.core.announce_instance(&record, "ERROR", &kept_text(&error)),
                 Err(e) if e.kind == ErrorKind::NotFound => {}
                 Err(e) => {
@@ -275,18 +282,36 @@ impl Op {
         self.finish(end, Some(kept)).await
     }
 
-    async fn unwind_until_done(&self) {
+    /// Writes to the store, again and again while that is full or busy: a change that could not be noted would hold its
+    /// instance until the daemon is started again.
+    async fn written<T, Fut: Future<Output = Result<T>>>(&self, write: impl Fn() -> Fut) -> Result<T> {
+        let mut pause = RETRY_PAUSE.0;
+        loop {
+            match write().await {
+                Err(e) if e.kind == ErrorKind::Unavailable && !self.core.shutdown.is_cancelled() => {
+                    warn!(operation.id = %self.record.id, error = %e.story(), "could not write to the store, trying again in {pause:?}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_PAUSE.1);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// The error that is left for the reconciler, where taking back failed.
+    async fn unwind_until_done(&self) -> Option<Error> {
         let mut pause = RETRY_PAUSE.0;
         while let Err(e) = unwind(self).await {
             if e.kind != ErrorKind::Unavailable {
                 // What was asked is in the store, so the reconciler goes on from here, with growing pauses.
                 warn!(operation.id = %self.record.id, error = %e.story(), "could not take it back; the reconciler goes on with it");
-                return;
+                return Some(e);
             }
             warn!(operation.id = %self.record.id, error = %e.story(), "could not take it back yet, trying again in {pause:?}");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_PAUSE.1);
         }
+        None
     }
 
     /// Lets go of the instance in memory.
@@ -304,13 +329,14 @@ impl Op {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         let id = self.record.id;
         let result = self
-            .core
-            .store
-            .write(move |tx| {
-                if let Some((ordinal, detail)) = ended {
-                    operations::set_step(tx, id, ordinal, StepState::Succeeded, &detail)?;
-                }
-                operations::set_state(tx, id, state, error.as_ref())
+            .written(|| {
+                let (ended, error) = (ended.clone(), error.clone());
+                self.core.store.write(move |tx| {
+                    if let Some((ordinal, detail)) = ended {
+                        operations::set_step(tx, id, ordinal, StepState::Succeeded, &detail)?;
+                    }
+                    operations::set_state(tx, id, state, error.as_ref())
+                })
             })
             .await;
         match result {

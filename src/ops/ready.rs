@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fluxdb_adapters::{Account, Call, Cx};
 
-use super::{Core, converge, template};
+use super::{Core, converge, full, template};
 use crate::api::Limits;
 use crate::domain::container::Names;
 use crate::domain::detail::ContainerRun;
@@ -194,7 +194,7 @@ async fn exited(core: &Core, record: &InstanceRecord, detail: &ContainerDetail) 
     Error::new(
         ErrorKind::Conflict,
         "container_exited",
-        format!("The server ended instead of starting ({why}). Its last lines:\n{lines}"),
+        full::with_advice(format!("The server ended instead of starting ({why}). Its last lines:\n{lines}")),
     )
 }
 
@@ -204,10 +204,10 @@ async fn not_ready(core: &Core, record: &InstanceRecord, last: &Error) -> Error 
     Error::new(
         ErrorKind::Conflict,
         "not_ready",
-        format!(
+        full::with_advice(format!(
             "The server runs but did not answer on port {} within {} s. Its last lines:\n{lines}",
             record.port, core.config.operations.ready_deadline_secs
-        ),
+        )),
     )
     .context(last.story())
 }

@@ -106,9 +106,12 @@ impl Store {
 impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
+        // A full disk shows first where the shared index of the log has to grow, and that is an error of its own.
+        let index_grows = e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
         let code = e.sqlite_error_code();
         match code {
-            Some(ErrorCode::DiskFull) => Error::unavailable(
+            Some(ErrorCode::SystemIoFailure) if !index_grows => return Error::internal(e),
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Error::unavailable(
                 "store_full",
                 "The disk that holds the state is full; nothing was changed. Free some space and try again.",
             ),

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bad_input;
+mod budget;
 mod command_line;
 mod concurrency;
 mod connection;

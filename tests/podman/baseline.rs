@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fluxdb::api::Instance;
 use fluxdb::domain::host::HostLimits;
-use fluxdb_adapters::FILES_DIR;
+use fluxdb_adapters::{Cx, FILES_DIR, Size, budget};
 
 use crate::world::{World, sh};
 
@@ -140,8 +140,12 @@ fn assert_limits(inside: &Inside, instance: &Instance) {
     assert_eq!(number("cpu", "cpu.shares"), shares);
     assert_eq!(number("cpu", "cpu.cfs_period_us"), 100_000);
     assert_eq!(number("cpu", "cpu.cfs_quota_us"), 100_000 * u64::from(instance.size.vcpu));
-    let facts = fluxdb_adapters::find(&instance.engine).unwrap().facts();
-    let pids = u64::from(facts.floor.pids + instance.size.connections);
+    let engine = fluxdb_adapters::find(&instance.engine).unwrap();
+    let size =
+        Size { vcpu: instance.size.vcpu, memory_mib: instance.size.memory_mib, storage_gib: instance.size.storage_gib };
+    let version = engine.facts().version(&instance.version).unwrap();
+    let cx = Cx::sized(engine.facts(), version, size, Default::default());
+    let pids = u64::from(budget::host_share(engine, &cx).pids);
     assert_eq!(number("pids", "pids.max"), pids);
     let score: i32 =
         std::fs::read_to_string(format!("/proc/{}/oom_score_adj", inside.pid)).unwrap().trim().parse().unwrap();

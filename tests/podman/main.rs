@@ -5,6 +5,8 @@ mod baseline;
 mod daemon;
 mod drift;
 mod first_start;
+mod full_disk;
+mod hash_join;
 mod home;
 mod host;
 mod kill;

@@ -27,10 +27,27 @@ pub enum What {
     Storage(How),
     /// So many clients at once: a process or thread, a socket, and [`Takes::each`] bytes of memory for each.
     Sessions,
+    /// The same in a server whose threads serve many clients each.
+    Clients,
     /// So many processes or threads of the server, and [`Takes::each`] bytes of memory for each.
     Workers,
     /// So many open files, and [`Takes::each`] bytes of memory for each.
     Files,
+}
+
+impl What {
+    /// As in JSON; `None` where nothing is taken.
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Unsaid | Self::Nothing => None,
+            Self::Memory(_) => Some("memory"),
+            Self::Heap(_) => Some("heap"),
+            Self::Storage(_) => Some("storage"),
+            Self::Sessions | Self::Clients => Some("connections"),
+            Self::Workers => Some("processes"),
+            Self::Files => Some("files"),
+        }
+    }
 }
 
 /// What multiplies an amount.
@@ -90,6 +107,11 @@ impl Takes {
     /// Clients at once, with KiB of memory for each.
     pub const fn sessions(kib: u64) -> Self {
         Self::of(What::Sessions).each(kib * KIB)
+    }
+
+    /// Clients of a server with few threads, with KiB of memory for each.
+    pub const fn clients(kib: u64) -> Self {
+        Self::of(What::Clients).each(kib * KIB)
     }
 
     /// Processes or threads, with KiB of memory for each.

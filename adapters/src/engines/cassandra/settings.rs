@@ -19,7 +19,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("compaction_throughput", 0, 4096, "MiB/s", "64", Restart, "How fast compactions write; 0 = no limit"),
     // Connections
     Setting::int("native_transport_max_threads", 1, 4096, "", "", Restart, "Requests of clients at once").takes(Takes::workers(512)),
-    Setting::int("native_transport_max_concurrent_connections", 8, 100_000, "", "", Restart, "Connections at once").takes(Takes::sessions(16)),
+    Setting::int("native_transport_max_concurrent_connections", 8, 100_000, "", "", Restart, "Connections at once").takes(Takes::clients(16)),
     Setting::int("native_transport_max_concurrent_connections_per_ip", -1, 100_000, "", "-1", Restart, "Connections at once from one address; -1 = no limit").takes(Takes::NOTHING),
     Setting::int("native_transport_max_frame_size", 1, 256, "MiB", "16", Restart, "Largest request").takes(Takes::HEAP_CEILING),
     Setting::int("native_transport_idle_timeout", 0, 86_400_000, "ms", "0", Restart, "Silent connections are closed after this time; 0 = never"),

@@ -13,7 +13,7 @@ use crate::{Answer, Call, Cx, Engine, Kind, Setting, Settings, Takes};
 pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("cache", 64, 1_048_576, "MiB", "", Restart, "Memory for the storage engine's cache").takes(Takes::MEMORY),
     Setting::int("max-sql-memory", 64, 1_048_576, "MiB", "", Restart, "Memory for what queries hold while they run").takes(Takes::MEMORY),
-    Setting::int("server.max_connections_per_gateway", 10, 100_000, "", "", Dynamic, "Connections at once").takes(Takes::sessions(128)),
+    Setting::int("server.max_connections_per_gateway", 10, 100_000, "", "", Dynamic, "Connections at once").takes(Takes::clients(128)),
     Setting::int("server.user_login.timeout", 1, 3600, "s", "10", Dynamic, "Time for logging in"),
     Setting::int("server.user_login.min_password_length", 1, 128, "", "1", Dynamic, "Shortest password that users may choose"),
     Setting::int("server.shutdown.query_wait", 0, 60, "s", "10", Dynamic, "How long a stopping server waits for queries"),

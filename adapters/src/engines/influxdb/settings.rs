@@ -30,7 +30,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("coordinator.max-select-point", 0, 1_000_000_000, "", "0", Restart, "Points that a SELECT may read; 0 = no limit").not_in(NOT_TWO),
     Setting::int("coordinator.max-select-series", 0, 1_000_000_000, "", "0", Restart, "Series that a SELECT may read; 0 = no limit").not_in(NOT_TWO),
     Setting::int("coordinator.max-select-buckets", 0, 1_000_000_000, "", "0", Restart, "Intervals of GROUP BY time; 0 = no limit").not_in(NOT_TWO),
-    Setting::int("http.max-connection-limit", 16, 100_000, "", "", Restart, "Connections at once").not_in(NOT_TWO).takes(Takes::sessions(32)),
+    Setting::int("http.max-connection-limit", 16, 100_000, "", "", Restart, "Connections at once").not_in(NOT_TWO).takes(Takes::clients(32)),
     Setting::int("http.max-concurrent-write-limit", 0, 10_000, "", "0", Restart, "Writes at once; 0 = no limit").not_in(NOT_TWO),
     Setting::int("http.max-enqueued-write-limit", 0, 10_000, "", "0", Restart, "Writes that wait; 0 = no limit").not_in(NOT_TWO),
     Setting::flag("http.log-enabled", "false", Restart, "Log requests").not_in(NOT_TWO),

@@ -38,7 +38,7 @@ pub(super) static CATALOGUE: &[Setting] = &[
     Setting::int("num.partitions", 1, 1000, "", "1", Restart, "Partitions of a topic when its maker does not say"),
     Setting::flag("delete.topic.enable", "true", Restart, "Topics can be removed"),
     // Connections and threads
-    Setting::int("max.connections", 16, 100_000, "", "", Dynamic, "Connections at once").takes(Takes::sessions(32)),
+    Setting::int("max.connections", 16, 100_000, "", "", Dynamic, "Connections at once").takes(Takes::clients(32)),
     Setting::int("max.connections.per.ip", 1, 2_147_483_647, "", "2147483647", Dynamic, "Connections at once from one address").takes(Takes::NOTHING),
     Setting::int("max.connection.creation.rate", 1, 2_147_483_647, "", "2147483647", Dynamic, "New connections in a second").takes(Takes::NOTHING),
     Setting::int("connections.max.idle.ms", 1000, 86_400_000, "ms", "600000", Restart, "Connections that are silent for longer are closed").takes(Takes::NOTHING),

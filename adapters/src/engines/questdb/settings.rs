@@ -12,8 +12,8 @@ const OLD: &[&str] = &["8.2"];
 /// Defaults that are empty follow from the SKU.
 #[rustfmt::skip]
 static CATALOGUE: &[Setting] = &[
-    Setting::int("pg.net.connection.limit", 4, 10_000, "", "", Restart, "Connections over the PostgreSQL protocol").takes(Takes::sessions(256)),
-    Setting::int("http.net.connection.limit", 4, 10_000, "", "", Restart, "Connections over HTTP").takes(Takes::sessions(1024)),
+    Setting::int("pg.net.connection.limit", 4, 10_000, "", "", Restart, "Connections over the PostgreSQL protocol").takes(Takes::clients(256)),
+    Setting::int("http.net.connection.limit", 4, 10_000, "", "", Restart, "Connections over HTTP").takes(Takes::clients(1024)),
     Setting::int("query.timeout.sec", 1, 86_400, "s", "60", Restart, "Ends queries that run longer"),
     Setting::int("cairo.max.uncommitted.rows", 1, 1_000_000_000, "", "500000", Restart, "Rows of a table after which a commit is made"),
     Setting::flag("cairo.wal.enabled.default", "true", Restart, "New tables have a write-ahead log"),

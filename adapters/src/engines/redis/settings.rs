@@ -45,7 +45,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("lazyfree-lazy-user-del", "true", Dynamic, "DEL works like UNLINK"),
     Setting::flag("lazyfree-lazy-user-flush", "true", Dynamic, "FLUSHALL and FLUSHDB work like their ASYNC forms"),
     // Connections
-    Setting::int("maxclients", 16, 10_000, "", "", Dynamic, "Connections at once").takes(Takes::sessions(20)),
+    Setting::int("maxclients", 16, 10_000, "", "", Dynamic, "Connections at once").takes(Takes::clients(20)),
     Setting::int("timeout", 0, 86_400, "s", "0", Dynamic, "Ends idle connections; 0 = never"),
     Setting::int("tcp-keepalive", 0, 86_400, "s", "300", Dynamic, "Seconds of silence before a keepalive; 0 = none"),
     Setting::int("client-query-buffer-limit", 1, 16_384, "MiB", "1024", Dynamic, "Longest request").takes(Takes::NOTHING),
