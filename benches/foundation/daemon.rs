@@ -49,6 +49,7 @@ pub fn record(n: usize, desired: Desired) -> InstanceRecord {
         seeded_from: None,
         initialized_at: Some(now),
         deletion_protection: false,
+        egress: false,
         last_error: None,
         created_at: now,
         updated_at: now,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use fluxdb::config::Config;
 use fluxdb::daemon;
 use fluxdb::domain::container::{self, LABEL_SPEC, plan};
+use fluxdb::domain::egress::Egress;
 use fluxdb::domain::host::HostClass;
 use fluxdb::domain::instance::Desired;
 use fluxdb::runtime::ContainerRuntime;
@@ -42,7 +43,7 @@ pub async fn run() {
             runtime.put_secret(name, content).await.unwrap();
         }
         runtime.create(&plan.spec).await.unwrap();
-        runtime.start(&plan.spec.name).await.unwrap();
+        runtime.start(&plan.spec.name, Egress::Closed).await.unwrap();
     }
     let wire = Arc::new(FakeWire::new(runtime.clone()));
     let mut config = Config::default();

@@ -57,6 +57,9 @@ pub struct CreateInstance {
     /// Refuses deletion until it is switched off.
     #[serde(default)]
     pub deletion_protection: bool,
+    /// Opens outgoing traffic; otherwise the server reaches nothing but its clients.
+    #[serde(default)]
+    pub egress: bool,
 }
 
 /// Changes an instance; what is absent stays.
@@ -80,6 +83,9 @@ pub struct PatchInstance {
     /// Refuse deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
+    /// Open or close outgoing traffic; takes effect immediately, without a restart. Connections that are open stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<bool>,
 }
 
 /// Answer to a change.

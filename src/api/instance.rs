@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::egress::Egress;
 use crate::domain::host::HostLimits;
 use crate::domain::instance::{Desired, StoredError};
 use crate::domain::{InstanceId, OperationId};
@@ -87,7 +88,7 @@ pub struct Instance {
     /// Why the last health check was not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_reason: Option<String>,
-    /// Extra marks, such as `END_OF_LIFE` or `LIMITS_NOT_ENFORCED`.
+    /// Extra marks, such as `END_OF_LIFE`, `LIMITS_NOT_ENFORCED`, `EGRESS_OPEN` or `EGRESS_NOT_ENFORCED`.
     pub badges: Vec<String>,
     /// Each action, and why it is not possible now.
     pub allowed_actions: Vec<AllowedAction>,
@@ -103,6 +104,8 @@ pub struct Instance {
     pub database: Option<String>,
     /// What limits are asked for and what the kernel really enforces.
     pub limits: Limits,
+    /// What the server can reach besides its clients.
+    pub network: Network,
     /// Refuses deletion.
     pub deletion_protection: bool,
     /// When it was asked for.
@@ -183,6 +186,17 @@ pub struct Limits {
     pub asked: HostLimits,
     /// What the cgroup files say; empty while it does not run.
     pub effective: HostLimits,
+}
+
+/// What the server can reach besides its clients: asked for, and what the kernel really enforces.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Network {
+    /// `closed` unless it was opened with `egress`.
+    pub egress: Egress,
+    /// The rules were read back from the container's network namespace and are as asked; false while it does not run.
+    pub enforced: bool,
+    /// Why not, and what to do.
+    pub reason: Option<String>,
 }
 
 /// A connection string.

@@ -63,7 +63,7 @@ impl App {
         let mut record = asked.record;
         let audit = json!({
             "name": record.name, "engine": record.engine, "version": record.version, "sku": record.sku,
-            "project": record.project, "storage_gib": record.size.storage_gib,
+            "project": record.project, "storage_gib": record.size.storage_gib, "egress": record.egress,
         });
         let asked = Asked {
             kind: OperationKind::Create,
@@ -240,6 +240,7 @@ impl App {
             seeded_from: None,
             initialized_at: None,
             deletion_protection: body.deletion_protection,
+            egress: body.egress,
             last_error: None,
             created_at: now,
             updated_at: now,

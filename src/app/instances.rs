@@ -14,9 +14,10 @@ use super::caller::Caller;
 use super::create::{Wrong, check_labels, check_name, check_storage, find_sku};
 use super::{App, Permission, budget};
 use crate::api::{Accepted, PatchInstance, State};
-use crate::domain::instance::{Grant, InstanceRecord};
+use crate::domain::instance::{Desired, Grant, InstanceRecord};
 use crate::domain::operation::OperationKind;
 use crate::domain::{Error, ErrorKind, InstanceId, Result};
+use crate::ops::configure::ConfigureParams;
 use crate::ops::create::ResizeParams;
 use crate::ops::registry::Entry;
 use crate::store::{audit, instances};
@@ -173,7 +174,8 @@ impl App {
             .unwrap_or_else(|| Err(no_instance()))
     }
 
-    /// Changes an instance. Another SKU makes an operation (and restarts a running server); all else is done at once.
+    /// Changes an instance. Another SKU makes an operation (and restarts a running server), and so does opening or closing
+    /// the outgoing traffic of a running one (without a restart); all else is done at once.
     ///
     /// # Errors
     /// `PreconditionFailed` when `if_match` is not the current version; `Invalid`, `Capacity`, `Conflict`.
@@ -199,6 +201,10 @@ impl App {
         if resized {
             return self.resize(caller, &before, after).await;
         }
+        // One that does not run is settled at its start.
+        if after.egress != before.egress && before.desired == Desired::Running {
+            return self.change_egress(caller, &before, after, json!(body)).await;
+        }
         let entry = caller.audit(Some(id), None, json!(body), "accepted");
         let record = self
             .core
@@ -213,6 +219,33 @@ impl App {
         let record = self.core.registry.put(record);
         self.core.announce_instance(&record, "CHANGED", "");
         Ok(Accepted { operation: None, instance: self.instance_view(id), password: None })
+    }
+
+    /// With whatever else was asked for in the same request; a failure takes back the traffic alone.
+    async fn change_egress(
+        self: &Arc<Self>,
+        caller: &Caller,
+        before: &InstanceRecord,
+        mut after: InstanceRecord,
+        audit: serde_json::Value,
+    ) -> Result<Accepted> {
+        let id = before.id;
+        self.look(caller, id, |e| actions::require(e, Action::Configure))?;
+        let params = ConfigureParams { previous: before.settings.clone(), restart: false, egress: Some(before.egress) };
+        let asked = Asked {
+            kind: OperationKind::Configure,
+            instance: Some(id),
+            project: after.project.clone(),
+            params: json!(params),
+            audit,
+        };
+        let (operation, _) = self
+            .accept(caller, asked, move |tx| {
+                instances::update(tx, &mut after)?;
+                Ok(Some(after))
+            })
+            .await?;
+        Ok(self.accepted(operation, Some(id)).await)
     }
 
     async fn resize(
@@ -234,7 +267,7 @@ impl App {
             instance: Some(id),
             project: after.project.clone(),
             params: json!(params),
-            audit: json!({ "sku": after.sku, "storage_gib": after.size.storage_gib }),
+            audit: json!({ "sku": after.sku, "storage_gib": after.size.storage_gib, "egress": after.egress }),
         };
         let (operation, _) = self
             .accept(caller, asked, move |tx| {
@@ -268,6 +301,9 @@ fn apply(before: &InstanceRecord, body: &PatchInstance) -> Result<(InstanceRecor
     }
     if let Some(protected) = body.deletion_protection {
         after.deletion_protection = protected;
+    }
+    if let Some(open) = body.egress {
+        after.egress = open;
     }
     if let Some(id) = &body.sku
         && let Some(sku) = find_sku(&mut wrong, id)

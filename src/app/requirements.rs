@@ -9,8 +9,8 @@ mod judge;
 mod parse;
 
 /// Packages that rootless Podman and local image builds need on Debian and its relatives.
-pub const PACKAGES: [&str; 7] =
-    ["podman", "uidmap", "slirp4netns", "netavark", "aardvark-dns", "fuse-overlayfs", "mmdebstrap"];
+pub const PACKAGES: [&str; 8] =
+    ["podman", "uidmap", "slirp4netns", "netavark", "aardvark-dns", "iptables", "fuse-overlayfs", "mmdebstrap"];
 
 /// Looks at the host: through the runtime where there is one, else through Podman's own command. Takes some hundred
 /// milliseconds (Podman forks tools to answer), at most half a minute where nothing answers.

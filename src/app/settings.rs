@@ -88,7 +88,7 @@ impl App {
             return Ok(Accepted { operation: None, instance: self.instance_view(id), password: None });
         }
         let restart = needs_restart(&self.core, &after, &before.settings).await?;
-        let params = ConfigureParams { previous: before.settings.clone(), restart };
+        let params = ConfigureParams { previous: before.settings.clone(), restart, egress: None };
         let asked = Asked {
             kind: OperationKind::Configure,
             instance: Some(id),

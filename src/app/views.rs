@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fluxdb_adapters::{Account, Endpoint as To, Secret, UriFormat};
 
 use super::{App, actions};
-use crate::api::{Endpoint, ImageRef, Instance, InstanceSize, PublishedPort};
+use crate::api::{Endpoint, ImageRef, Instance, InstanceSize, Network, PublishedPort};
 use crate::domain::InstanceId;
 use crate::domain::instance::{Desired, InstanceRecord, Observed};
 use crate::ops::registry::Entry;
@@ -38,6 +38,12 @@ impl App {
         let running = matches!(entry.observed, Observed::Present { running: true, .. });
         if running && !entry.limits.enforced && entry.limits.reason.is_some() {
             badges.push("LIMITS_NOT_ENFORCED".to_owned());
+        }
+        let network = network(entry);
+        if record.egress {
+            badges.push("EGRESS_OPEN".to_owned());
+        } else if running && !network.enforced && network.reason.is_some() {
+            badges.push("EGRESS_NOT_ENFORCED".to_owned());
         }
         if record.desired == Desired::Running && matches!(entry.observed, Observed::Unknown) {
             badges.push("UNOBSERVED".to_owned());
@@ -82,6 +88,7 @@ impl App {
             username: record.username.clone(),
             database: record.database.clone(),
             limits: entry.limits.clone(),
+            network,
             deletion_protection: record.deletion_protection,
             created_at: record.created_at.to_string(),
             updated_at: record.updated_at.to_string(),
@@ -121,6 +128,12 @@ impl App {
         let to = To { host: &host, port: record.port, account: &account, database };
         Some(engine.connection_string(format, &to)?.expose().to_owned())
     }
+}
+
+/// What was read back counts for what it was read for: a change that was only just asked for is not enforced yet.
+fn network(entry: &Entry) -> Network {
+    let egress = entry.record.egress();
+    if entry.network.egress == egress { entry.network.clone() } else { Network { egress, ..Network::default() } }
 }
 
 /// What an engine can do; each entry follows from an ability or fact of its adapter.

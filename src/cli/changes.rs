@@ -29,6 +29,7 @@ pub fn create(session: &Session, args: &CreateArgs) -> Result {
         password: password(session, args.password_stdin)?,
         port: args.port,
         deletion_protection: args.protect,
+        egress: args.egress,
     };
     let client = session.client()?;
     let body = Some(client::json(&request)?);
@@ -153,7 +154,7 @@ pub fn update(session: &Session, args: &UpdateArgs) -> Result {
     let patch = patch(args, &instance)?;
     let path = format!("/databases/{}", instance.id);
     let change = Change { method: "PATCH", path: &path, body: Some(client::json(&patch)?), if_match: answer.etag };
-    let accepted = client::typed(client.change(change, &[])?.body)?;
+    let accepted = session.change(&client, change, args.wait)?;
     session.report(&accepted, &format!("{} is changed.", args.rename.as_ref().unwrap_or(&instance.name)))
 }
 
@@ -164,11 +165,15 @@ fn patch(args: &UpdateArgs, instance: &Instance) -> Result<PatchInstance> {
         labels.extend(args.labels.iter().cloned());
         labels
     });
-    let deletion_protection = if args.protect { Some(true) } else { args.no_protect.then_some(false) };
-    if labels.is_none() && deletion_protection.is_none() && args.rename.is_none() {
-        return Err(CliError::usage("Say what to change: --rename, --label, --unlabel, --protect or --no-protect."));
+    let switch = |on: bool, off: bool| if on { Some(true) } else { off.then_some(false) };
+    let deletion_protection = switch(args.protect, args.no_protect);
+    let egress = switch(args.egress, args.no_egress);
+    if labels.is_none() && deletion_protection.is_none() && egress.is_none() && args.rename.is_none() {
+        let text =
+            "Say what to change: --rename, --label, --unlabel, --protect, --no-protect, --egress or --no-egress.";
+        return Err(CliError::usage(text));
     }
-    Ok(PatchInstance { name: args.rename.clone(), labels, deletion_protection, ..PatchInstance::default() })
+    Ok(PatchInstance { name: args.rename.clone(), labels, deletion_protection, egress, ..PatchInstance::default() })
 }
 
 /// `fluxdb delete`

@@ -72,6 +72,10 @@ pub fn show(session: &Session, args: &NameArg) -> Result {
         _ if i.limits.enforced => format!("enforced: {}", limits(&i.limits.effective)),
         _ => format!("asked: {}", limits(&i.limits.asked)),
     };
+    let network = match (&i.network.reason, i.network.enforced) {
+        (Some(reason), false) => format!("{}, not enforced: {reason}", i.network.egress.as_str()),
+        _ => i.network.egress.as_str().to_owned(),
+    };
     session.out.pairs(&[
         ("Name", i.name),
         ("Id", i.id.to_string()),
@@ -98,6 +102,7 @@ pub fn show(session: &Session, args: &NameArg) -> Result {
             ),
         ),
         ("Limits", limits),
+        ("Egress", network),
         ("Endpoint", format!("{}:{}{}", i.endpoint.host, i.endpoint.port, if i.endpoint.tls { " (TLS)" } else { "" })),
         ("Account", i.username),
         ("Database", i.database.unwrap_or_default()),

@@ -3,6 +3,7 @@
 
 mod basics;
 mod change;
+mod egress;
 mod files;
 mod keep;
 mod people;
@@ -36,6 +37,7 @@ const CHECKS: &[(&str, Run)] = &[
     ("empty_password", |r| Box::pin(basics::empty_password(r))),
     ("baseline", |r| Box::pin(basics::baseline(r))),
     ("limits", |r| Box::pin(basics::limits(r))),
+    ("egress", |r| Box::pin(egress::egress(r))),
     ("metrics", |r| Box::pin(basics::metrics(r))),
     ("restart_keeps_data", |r| Box::pin(keep::restart(r))),
     ("recreate_keeps_data", |r| Box::pin(keep::recreate(r))),

@@ -83,6 +83,8 @@ pub struct ContainerDetail {
     pub env: Vec<String>,
     /// Entrypoint and arguments; no secret may be in it.
     pub argv: Vec<String>,
+    /// The file that stands for its network namespace where the runtime is; empty while it has none.
+    pub network_namespace: String,
     /// Mounts: (kind, source, destination).
     pub mounts: Vec<(String, String, String)>,
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use fluxdb_adapters::{Account, Advertised, Cx, Engine, Secret, Size, Version};
 use serde::{Deserialize, Serialize};
 
+use super::egress::Egress;
 use super::sku::Sku;
 use super::{Error, InstanceId, Result};
 
@@ -164,6 +165,8 @@ pub struct InstanceRecord {
     pub initialized_at: Option<jiff::Timestamp>,
     /// Refuses deletion.
     pub deletion_protection: bool,
+    /// Outgoing traffic was opened by the user; closed otherwise.
+    pub egress: bool,
     /// The last failure that still matters.
     pub last_error: Option<StoredError>,
     /// When it was asked for.
@@ -241,6 +244,11 @@ impl InstanceRecord {
     /// `Internal` when the store names a SKU that this binary does not know (a downgrade).
     pub fn sku(&self) -> Result<&'static Sku> {
         super::sku::find(&self.sku).ok_or_else(|| Error::internal(format!("SKU {} is not in this binary", self.sku)))
+    }
+
+    /// What its container may reach.
+    pub fn egress(&self) -> Egress {
+        self.egress.into()
     }
 
     /// Every published port, in the order of the engine's facts.

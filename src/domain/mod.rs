@@ -5,6 +5,7 @@ pub mod bootstrap;
 pub mod conformance;
 pub mod container;
 pub mod detail;
+pub mod egress;
 pub mod error;
 pub mod host;
 pub mod ids;

@@ -117,6 +117,7 @@ mod tests {
             ports: vec![("127.0.0.1".into(), 21000, 5432)],
             env: vec![],
             argv: vec![],
+            network_namespace: String::new(),
             mounts: vec![("volume".into(), "v".into(), "/data".into())],
         }
     }

@@ -1,4 +1,5 @@
 //! Changing engine settings: at once where the engine can, by a restart where it cannot, and back when it will not start.
+//! And what the server may reach, which never takes a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,10 +10,10 @@ use tracing::warn;
 
 use super::converge::converge;
 use super::drive::Op;
-use super::{Core, full};
+use super::{Core, full, network};
 use crate::domain::container::Names;
 use crate::domain::instance::InstanceRecord;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, InstanceId, Result};
 use crate::runtime::ContainerState;
 
 /// How long a server may take to change one setting.
@@ -25,6 +26,9 @@ pub struct ConfigureParams {
     pub previous: BTreeMap<String, String>,
     /// Whether the change needs a restart.
     pub restart: bool,
+    /// Whether outgoing traffic was open before, where that is what was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<bool>,
 }
 
 /// Brings the server to the settings that the record holds by now.
@@ -34,6 +38,10 @@ pub struct ConfigureParams {
 pub async fn configure(op: &Op) -> Result<()> {
     let id = op.instance()?;
     let params: ConfigureParams = serde_json::from_value(op.record.params.clone()).map_err(Error::internal)?;
+    if params.egress.is_some() {
+        // Without a look at the server: also of one that hangs it can be closed.
+        return op.step("egress", || change_egress(&op.core, id)).await;
+    }
     if !params.restart {
         op.step("settings", || async {
             let record = op.core.registry.record(id).ok_or_else(|| Error::not_found("instance"))?;
@@ -52,6 +60,10 @@ pub async fn undo_configure(op: &Op) -> Result<()> {
     let id = op.instance()?;
     let params: ConfigureParams = serde_json::from_value(op.record.params.clone()).map_err(Error::internal)?;
     let Some(tried) = op.core.registry.record(id) else { return Ok(()) };
+    if let Some(before) = params.egress {
+        op.core.change_record(id, move |r| r.egress = before).await?;
+        return change_egress(&op.core, id).await.map(|_| ());
+    }
     let record = if tried.settings == params.previous {
         tried.clone()
     } else {
@@ -107,6 +119,11 @@ async fn has(core: &Core, record: &InstanceRecord, names: &BTreeSet<String>) -> 
 /// Whether two values are the same: `0.50` is `0.5`.
 pub fn same(a: &str, b: &str) -> bool {
     a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if (a - b).abs() < 1e-9)
+}
+
+async fn change_egress(core: &Core, id: InstanceId) -> Result<String> {
+    let record = core.registry.record(id).ok_or_else(|| Error::not_found("instance"))?;
+    network::apply(core, &record).await
 }
 
 /// Sets what differs from `before` in the running server. A server that does not run reads it when it starts.

@@ -6,6 +6,7 @@ use tracing::{info, warn};
 
 use super::drive::Op;
 use super::{Core, image, ready};
+use crate::api::Network;
 use crate::domain::container::{LABEL_SPEC, Names, Plan};
 use crate::domain::instance::{Desired, InstanceRecord, Intent, Observed, SpecHash, Step, next_step};
 use crate::domain::{Error, ErrorKind, InstanceId, Result};
@@ -121,7 +122,7 @@ async fn act(op: &Op, id: InstanceId, step: Step) -> Result<String> {
             Ok(format!("{} on port {}", record.image_reference, record.port))
         }
         Step::Start => {
-            core.runtime.start(&names.container()).await?;
+            core.runtime.start(&names.container(), record.egress()).await?;
             if let Observed::Present { spec, .. } = before {
                 core.registry.see(id, Observed::Present { running: true, ready: false, spec });
             }
@@ -143,7 +144,10 @@ async fn act(op: &Op, id: InstanceId, step: Step) -> Result<String> {
             if let Observed::Present { spec, .. } = before {
                 core.registry.see(id, Observed::Present { running: false, ready: false, spec });
             }
-            core.registry.update(id, |e| e.limits.effective = crate::domain::host::HostLimits::default());
+            core.registry.update(id, |e| {
+                e.limits.effective = crate::domain::host::HostLimits::default();
+                e.network = Network::default();
+            });
             Ok(String::new())
         }
         Step::Remove => {

@@ -62,8 +62,8 @@ pub fn no_recipe(what: &str) -> Error {
 }
 
 /// Packages that Podman needs on Debian and its relatives to run as an ordinary user.
-const PACKAGES: [&str; 7] =
-    ["podman", "uidmap", "slirp4netns", "netavark", "aardvark-dns", "fuse-overlayfs", "mmdebstrap"];
+const PACKAGES: [&str; 8] =
+    ["podman", "uidmap", "slirp4netns", "netavark", "aardvark-dns", "iptables", "fuse-overlayfs", "mmdebstrap"];
 
 /// Installs Podman through apt. Refused at the request where it may not.
 ///

@@ -10,6 +10,7 @@ pub mod fault;
 pub(crate) mod full;
 pub mod host_work;
 pub mod image;
+pub mod network;
 pub mod ready;
 pub mod registry;
 pub mod restart;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fluxdb_adapters::{Account, Call, Cx};
 
-use super::{Core, converge, full, template};
+use super::{Core, converge, full, network, template};
 use crate::api::Limits;
 use crate::domain::container::Names;
 use crate::domain::detail::ContainerRun;
@@ -30,6 +30,31 @@ const LOG_LINES: u32 = 15;
 /// `container_exited` with the last log lines; `not_ready` after the deadline; `login_refused` when the server
 /// knows another password, `system_login_refused` when it does so after its first start.
 pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String> {
+    // Beside each other: a container that somebody started by hand is confined whether its server answers or not, and
+    // reading the rules back makes nobody wait.
+    let (took, network) = tokio::join!(answered(core, record), network::settle(core, record));
+    let (mut confined, mut network) = network?;
+    core.registry.update(record.id, |e| e.network = network.clone());
+    let took = took?;
+    let (run, limits) = attest(core, record).await?;
+    if run != confined {
+        (confined, network) = network::settle(core, record).await?;
+    }
+    let badge = if limits.enforced { "limits enforced" } else { "limits not enforced" };
+    let closed = network::word(&network);
+    core.registry.update(record.id, |e| {
+        e.limits = limits;
+        e.network = network;
+        // A run that nobody confined has to answer again, which confines it.
+        e.answered = run.filter(|run| Some(run) == confined.as_ref());
+        e.missed = 0;
+        e.complaint = None;
+    });
+    Ok(format!("answered after {} ms, {badge}, {closed}", took.as_millis()))
+}
+
+/// Waits for the answer; how long that took.
+async fn answered(core: &Core, record: &InstanceRecord) -> Result<Duration> {
     let started = Instant::now();
     let engine = record.engine()?;
     let cx = core.cx(record).await?;
@@ -70,15 +95,7 @@ pub async fn await_ready(core: &Core, record: &InstanceRecord) -> Result<String>
         })
         .await?;
     }
-    let (run, limits) = attest(core, record).await?;
-    let badge = if limits.enforced { "limits enforced" } else { "limits not enforced" };
-    core.registry.update(record.id, |e| {
-        e.limits = limits;
-        e.answered = run;
-        e.missed = 0;
-        e.complaint = None;
-    });
-    Ok(format!("answered after {} ms, {badge}", took.as_millis()))
+    Ok(took)
 }
 
 /// What a refused login of fluxdb's own account means, and what to do.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use crate::api::Limits;
+use crate::api::{Limits, Network};
 use crate::domain::detail::ContainerRun;
 use crate::domain::instance::{InstanceRecord, Observed};
 use crate::domain::operation::OperationKind;
@@ -32,6 +32,8 @@ pub struct Entry {
     pub complaint: Option<String>,
     /// As last attested.
     pub limits: Limits,
+    /// As last settled and read back.
+    pub network: Network,
     /// The open operation.
     pub operation: Option<(OperationId, OperationKind)>,
     /// The JSON that readers get, until something changes.
@@ -48,6 +50,7 @@ impl Entry {
             missed: 0,
             complaint: None,
             limits: Limits::default(),
+            network: Network::default(),
             operation: None,
             json: Mutex::new(None),
         }

@@ -9,6 +9,7 @@ use super::converge::{self, converge};
 use super::drive::Op;
 use super::ready;
 use crate::domain::container::{LABEL_KIND, LABEL_SPEC, Names, plan_launch};
+use crate::domain::egress::Egress;
 use crate::domain::instance::Observed;
 use crate::domain::{Error, InstanceId, Result};
 
@@ -103,7 +104,7 @@ async fn repair_start(op: &Op, id: InstanceId, launch: Launch) -> Result<String>
     plan.spec.labels.insert(LABEL_SPEC.into(), REPAIR_KIND.into());
     converge::put_files(core, &plan).await?;
     converge::create_verified(core, &plan).await?;
-    core.runtime.start(&plan.spec.name).await?;
+    core.runtime.start(&plan.spec.name, Egress::Closed).await?;
     ready::await_login(core, &record, &cx.system).await?;
     stop(op, id).await?;
     Ok(format!("{} has the password that fluxdb knows", cx.system.username))

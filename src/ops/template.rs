@@ -15,6 +15,7 @@ use super::drive::Op;
 use super::{Core, converge, ready};
 use crate::domain::bootstrap;
 use crate::domain::container::{self, LABEL_KIND, Names};
+use crate::domain::egress::Egress;
 use crate::domain::instance::{Desired, InstanceRecord};
 use crate::domain::{Error, ErrorKind, InstanceId, Result};
 use crate::store::templates::{self, TemplateRow};
@@ -141,7 +142,8 @@ async fn initialise(core: &Core, stand_in: &InstanceRecord, names: &Names, cx: &
     core.runtime.create_volume(&names.volume(), &labels, facts.user.uid, facts.user.gid).await?;
     converge::put_files(core, &plan).await?;
     core.runtime.create(&plan.spec).await?;
-    core.runtime.start(&names.container()).await?;
+    // Nobody has opened it for a template, and a first start that needs the network would not work closed either.
+    core.runtime.start(&names.container(), Egress::Closed).await?;
     ready::await_login(core, stand_in, login).await?;
     core.runtime.stop(&names.container(), Duration::from_secs(u64::from(facts.stop.grace_secs))).await?;
     remove_container(core, names).await

@@ -14,10 +14,11 @@ use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::{
-    Attested, ContainerDetail, ContainerRuntime, ContainerState, ContainerSummary, ExecOutput, ImageProgress,
+    Attested, Confined, ContainerDetail, ContainerRuntime, ContainerState, ContainerSummary, ExecOutput, ImageProgress,
     ImageSummary, ProgressSink, RuntimeEvent, Seeded, errors,
 };
 use crate::domain::container::{ContainerSpec, LABEL_OWNER};
+use crate::domain::egress::Egress;
 use crate::domain::host::HostInfo;
 use crate::domain::{Error, ErrorKind, Result};
 
@@ -165,14 +166,31 @@ impl ContainerRuntime for FakeRuntime {
         self.call("create", true, |w| w.create(spec)).await
     }
 
-    async fn start(&self, name: &str) -> Result<()> {
+    async fn start(&self, name: &str, egress: Egress) -> Result<()> {
         let act = |w: &mut World| {
-            if w.start(name)? {
+            if w.start(name, Some(egress))? {
                 self.tell(w.containers.get(name).and_then(|c| c.instance()), "start");
             }
             Ok(())
         };
         self.call("start", true, act).await
+    }
+
+    async fn confine(&self, detail: &ContainerDetail, egress: Egress) -> Result<Confined> {
+        self.call("confine", true, |w| {
+            if let Err(why) = &w.confining {
+                return Ok(Confined::NotEnforced(why.clone()));
+            }
+            let running = |c: &&mut world::Container| c.summary().run() == detail.summary.run();
+            match w.containers.get_mut(&detail.summary.name).filter(running) {
+                Some(container) if container.state == ContainerState::Running => {
+                    container.egress = Some(egress);
+                    Ok(Confined::AsAsked)
+                }
+                _ => Ok(Confined::NotEnforced("The container does not run.".into())),
+            }
+        })
+        .await
     }
 
     async fn stop(&self, name: &str, _grace: Duration) -> Result<()> {

@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 
 use crate::domain::container::ContainerSpec;
+use crate::domain::egress::Egress;
 use crate::domain::host::{HostInfo, HostLimits};
 use crate::domain::{InstanceId, Result};
 
@@ -86,6 +87,15 @@ pub struct ExecOutput {
     pub stderr: String,
 }
 
+/// Whether a running container reaches what it may reach, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confined {
+    /// As asked, read back from the kernel.
+    AsAsked,
+    /// Not so. Says why, and what to do.
+    NotEnforced(String),
+}
+
 /// What the cgroup files of a running container say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attested {
@@ -128,8 +138,13 @@ pub trait ContainerRuntime: Send + Sync {
     /// Codes: `image_missing`, `volume_missing`, `secret_missing`.
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerDetail>;
 
-    /// Starts it. Codes: `container_missing`, `port_taken`, `container_start_failed`.
-    async fn start(&self, name: &str) -> Result<()>;
+    /// Starts it. What it may reach is settled before its first process runs; where this host cannot do that it is
+    /// started all the same, and [`ContainerRuntime::confine`] says why.
+    /// Codes: `container_missing`, `port_taken`, `container_start_failed`.
+    async fn start(&self, name: &str, egress: Egress) -> Result<()>;
+
+    /// Settles what a running container may reach, and reads it back. Every start begins anew, also one by hand.
+    async fn confine(&self, detail: &ContainerDetail, egress: Egress) -> Result<Confined>;
 
     /// Stops it with its own signal, killing it after `grace`. A missing one is fine.
     async fn stop(&self, name: &str, grace: Duration) -> Result<()>;

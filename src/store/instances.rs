@@ -15,12 +15,13 @@ pub fn insert(db: &Connection, record: &InstanceRecord) -> Result<()> {
         r#"INSERT INTO "620600_databases_instances" (
              id, name, engine, version, project, region, sku, vcpu, memory_mib, storage_gib, image_reference,
              image_digest, desired, revision, restart_revision, username, database_name, host_ip, port, more_ports,
-             settings, seeded_from, initialized_at, deletion_protection, labels, last_error, row_version, created_at,
-             updated_at)
+             settings, seeded_from, initialized_at, deletion_protection, egress, labels, last_error, row_version,
+             created_at, updated_at)
            VALUES (
              :id, :name, :engine, :version, :project, :region, :sku, :vcpu, :memory_mib, :storage_gib, :image_reference,
              :image_digest, :desired, :revision, :restart_revision, :username, :database_name, :host_ip, :port,
-             :more_ports, :settings, :seeded_from, :initialized_at, :deletion_protection, :labels, :last_error, :row_version, :created_at, :updated_at)"#,
+             :more_ports, :settings, :seeded_from, :initialized_at, :deletion_protection, :egress, :labels, :last_error,
+             :row_version, :created_at, :updated_at)"#,
     )?
     .execute(named_params! {
         ":id": record.id.to_string(),
@@ -47,6 +48,7 @@ pub fn insert(db: &Connection, record: &InstanceRecord) -> Result<()> {
         ":seeded_from": record.seeded_from,
         ":initialized_at": record.initialized_at.map(time),
         ":deletion_protection": record.deletion_protection,
+        ":egress": record.egress,
         ":labels": json(&record.labels)?,
         ":last_error": record.last_error.as_ref().map(json).transpose()?,
         ":row_version": integer(record.row_version),
@@ -69,8 +71,8 @@ pub fn update(db: &Connection, record: &mut InstanceRecord) -> Result<()> {
              image_digest = :image_digest, desired = :desired, revision = :revision,
              restart_revision = :restart_revision, username = :username, database_name = :database_name,
              host_ip = :host_ip, port = :port, more_ports = :more_ports, settings = :settings, seeded_from = :seeded_from,
-             initialized_at = :initialized_at, deletion_protection = :deletion_protection, labels = :labels,
-             last_error = :last_error, row_version = row_version + 1, updated_at = :updated_at
+             initialized_at = :initialized_at, deletion_protection = :deletion_protection, egress = :egress,
+             labels = :labels, last_error = :last_error, row_version = row_version + 1, updated_at = :updated_at
            WHERE id = :id AND row_version = :row_version"#,
         )?
         .execute(named_params! {
@@ -98,6 +100,7 @@ pub fn update(db: &Connection, record: &mut InstanceRecord) -> Result<()> {
             ":seeded_from": record.seeded_from,
             ":initialized_at": record.initialized_at.map(time),
             ":deletion_protection": record.deletion_protection,
+            ":egress": record.egress,
             ":labels": json(&record.labels)?,
             ":last_error": record.last_error.as_ref().map(json).transpose()?,
             ":row_version": integer(record.row_version),
@@ -203,6 +206,7 @@ fn record(row: &Row<'_>) -> Result<InstanceRecord> {
         seeded_from: c.get("seeded_from")?,
         initialized_at: c.parse_opt("initialized_at")?,
         deletion_protection: c.get("deletion_protection")?,
+        egress: c.get("egress")?,
         labels: c.json("labels")?,
         last_error: c.json_opt("last_error")?,
         row_version: c.count("row_version")?,

@@ -36,6 +36,12 @@ pub static MIGRATIONS: &[Migration] = &[
         up: include_str!("../../migrations/002_engines.sql"),
         down: include_str!("../../migrations/002_engines.down.sql"),
     },
+    Migration {
+        number: 3,
+        name: "egress",
+        up: include_str!("../../migrations/003_egress.sql"),
+        down: include_str!("../../migrations/003_egress.down.sql"),
+    },
 ];
 
 /// How many copies are kept.

@@ -46,6 +46,7 @@ fn instance(name: &str, port: u16) -> InstanceRecord {
         seeded_from: None,
         initialized_at: Some(now),
         deletion_protection: true,
+        egress: true,
         last_error: Some(StoredError { code: "x".into(), detail: "y".into(), retryable: true }),
         created_at: now,
         updated_at: now,

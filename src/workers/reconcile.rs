@@ -16,7 +16,7 @@ use crate::domain::instance::{Desired, InstanceRecord, Observed};
 use crate::domain::operation::{OperationKind, OperationRecord, OperationState, Progress};
 use crate::domain::{ErrorKind, InstanceId, OperationId, Result};
 use crate::ops::registry::Entry;
-use crate::ops::{converge, drive};
+use crate::ops::{converge, drive, network};
 use crate::runtime::{ContainerSummary, RuntimeEvent};
 use crate::store::operations;
 
@@ -186,7 +186,12 @@ impl Reconciler {
                 .map(|e| (e.record.clone(), e.answered.clone()))
                 .collect()
         });
+        let mut by_hand = Vec::new();
         for (record, answered) in free {
+            let run = by_instance.get(&record.id).and_then(|c| c.run());
+            if run.is_some() && answered.is_some() && run != answered {
+                by_hand.push(record.clone());
+            }
             let seen = by_instance.get(&record.id).map_or(Observed::Absent, |c| {
                 // A run that answered once is taken for ready until it ends; a new run has to answer first.
                 converge::observed_from(c, answered.is_some() && c.run() == answered)
@@ -197,6 +202,7 @@ impl Reconciler {
                 repairs.push(record);
             }
         }
+        self.confine(&by_hand).await;
         let now = Instant::now();
         let open: BTreeSet<InstanceId> = repairs.iter().map(|r| r.id).collect();
         // An instance that stayed well for a while is forgiven.
@@ -223,6 +229,17 @@ impl Reconciler {
             }
         }
         Ok(run)
+    }
+
+    /// Somebody started these by hand, so nothing keeps them in. The repair that follows does it again and reads it back, but
+    /// it waits a while (see [`DEBOUNCE`]).
+    async fn confine(&self, started: &[Arc<InstanceRecord>]) {
+        let each = started.iter().map(|record| async move {
+            if let Err(e) = network::apply(&self.app.core, record).await {
+                warn!(instance.id = %record.id, error = %e.story(), "could not settle what it may reach yet; its repair will");
+            }
+        });
+        futures_util::future::join_all(each).await;
     }
 
     async fn repair(&self, record: &InstanceRecord) -> Result<bool> {

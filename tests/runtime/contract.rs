@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use fluxdb::domain::ErrorKind;
 use fluxdb::domain::container::{LABEL_INSTANCE, LABEL_SPEC};
-use fluxdb::runtime::{Attested, ContainerState, RuntimeEvent};
+use fluxdb::domain::egress::Egress;
+use fluxdb::runtime::{Attested, Confined, ContainerState, RuntimeEvent};
 use fluxdb_adapters::{Exec, Secret};
 use futures_util::StreamExt;
 use tokio::time::timeout;
@@ -27,6 +28,7 @@ pub async fn all(rig: &Rig<'_>) {
     images_are_found_by_name(rig).await;
     logs_are_cut_at_the_tail(rig).await;
     limits_of_a_running_container_are_attested(rig).await;
+    what_a_running_container_reaches_is_settled(rig).await;
     events_tell_whose_container(rig).await;
     assert!(rig.runtime.containers().await.expect("containers").is_empty(), "nothing is left over");
     assert!(rig.runtime.volumes().await.expect("volumes").is_empty(), "nothing is left over");
@@ -65,7 +67,7 @@ async fn what_is_created_is_listed_and_read_back(rig: &Rig<'_>) {
     assert_eq!(volumes[0].0, instance.volume);
     assert_eq!(volumes[0].1.get(LABEL_INSTANCE), Some(&instance.record.id.to_string()));
 
-    runtime.start(&spec.name).await.expect("start");
+    runtime.start(&spec.name, Egress::Closed).await.expect("start");
     let running = runtime.inspect(&spec.name).await.expect("inspect").expect("there");
     assert_eq!(running.summary.state, ContainerState::Running);
     assert!(running.summary.pid > 0 && running.started_at.is_some());
@@ -90,13 +92,13 @@ async fn every_call_may_be_repeated(rig: &Rig<'_>) {
     assert_eq!((error.kind, error.code), (ErrorKind::Conflict, "container_exists"));
 
     for _ in 0..2 {
-        runtime.start(name).await.expect("start");
+        runtime.start(name, Egress::Closed).await.expect("start");
     }
     until_ready(rig, name).await;
     for _ in 0..2 {
         runtime.stop(name, GRACE).await.expect("stop");
     }
-    runtime.start(name).await.expect("start again");
+    runtime.start(name, Egress::Closed).await.expect("start again");
     for _ in 0..2 {
         rig.purge(&instance).await; // a running container is killed and removed
     }
@@ -112,7 +114,7 @@ async fn what_is_missing_is_fine_or_has_a_code(rig: &Rig<'_>) {
     runtime.remove_secret(&name).await.expect("remove secret");
     runtime.remove_image("localhost/fluxdb/none:0").await.expect("remove image");
     assert!(!runtime.volume_exists(&name).await.expect("exists"));
-    assert_eq!(runtime.start(&name).await.expect_err("start").code, "container_missing");
+    assert_eq!(runtime.start(&name, Egress::Closed).await.expect_err("start").code, "container_missing");
     assert_eq!(runtime.logs(&name, 5).await.expect_err("logs").code, "container_missing");
     let exec =
         Exec { argv: vec!["true".into()], env: Vec::new(), login: false, stdin: Secret::default(), refused_when: "" };
@@ -143,8 +145,8 @@ async fn one_port_serves_one_container(rig: &Rig<'_>) {
     let two = rig.plan("redis", one.record.port);
     rig.make(&one).await;
     rig.make(&two).await;
-    runtime.start(&one.plan.spec.name).await.expect("start");
-    let error = runtime.start(&two.plan.spec.name).await.expect_err("the port is taken");
+    runtime.start(&one.plan.spec.name, Egress::Closed).await.expect("start");
+    let error = runtime.start(&two.plan.spec.name, Egress::Closed).await.expect_err("the port is taken");
     assert_eq!((error.kind, error.code), (ErrorKind::Conflict, "port_taken"));
     rig.purge(&one).await;
     rig.purge(&two).await;
@@ -197,7 +199,7 @@ async fn logs_are_cut_at_the_tail(rig: &Rig<'_>) {
     let instance = rig.plan("redis", free_port());
     let (name, runtime) = (&instance.plan.spec.name, rig.runtime);
     rig.make(&instance).await;
-    runtime.start(name).await.expect("start");
+    runtime.start(name, Egress::Closed).await.expect("start");
     until_ready(rig, name).await;
     runtime.stop(name, GRACE).await.expect("stop");
     let exec =
@@ -215,7 +217,7 @@ async fn limits_of_a_running_container_are_attested(rig: &Rig<'_>) {
     let (spec, runtime) = (&instance.plan.spec, rig.runtime);
     let created = rig.make(&instance).await;
     assert!(matches!(runtime.attest(&created).await.expect("attest"), Attested::Unreadable(_)), "it does not run");
-    runtime.start(&spec.name).await.expect("start");
+    runtime.start(&spec.name, Egress::Closed).await.expect("start");
     let running = runtime.inspect(&spec.name).await.expect("inspect").expect("there");
     match runtime.attest(&running).await.expect("attest") {
         Attested::Read(limits) if rig.class.limits_memory() => {
@@ -229,6 +231,23 @@ async fn limits_of_a_running_container_are_attested(rig: &Rig<'_>) {
     rig.purge(&instance).await;
 }
 
+async fn what_a_running_container_reaches_is_settled(rig: &Rig<'_>) {
+    let instance = rig.plan("redis", free_port());
+    let (name, runtime) = (&instance.plan.spec.name, rig.runtime);
+    let created = rig.make(&instance).await;
+    let settled = runtime.confine(&created, Egress::Closed).await.expect("an answer");
+    assert!(matches!(settled, Confined::NotEnforced(_)), "it does not run: {settled:?}");
+    runtime.start(name, Egress::Closed).await.expect("start");
+    let running = runtime.inspect(name).await.expect("inspect").expect("there");
+    for egress in [Egress::Closed, Egress::Open, Egress::Open, Egress::Closed, Egress::Closed] {
+        assert_eq!(runtime.confine(&running, egress).await.expect("an answer"), Confined::AsAsked, "{egress:?}");
+    }
+    until_ready(rig, name).await;
+    rig.purge(&instance).await;
+    let settled = runtime.confine(&running, Egress::Closed).await.expect("an answer");
+    assert!(matches!(settled, Confined::NotEnforced(_)), "it is gone: {settled:?}");
+}
+
 async fn events_tell_whose_container(rig: &Rig<'_>) {
     let instance = rig.plan("redis", free_port());
     let (name, runtime) = (&instance.plan.spec.name, rig.runtime);
@@ -236,7 +255,7 @@ async fn events_tell_whose_container(rig: &Rig<'_>) {
     // Poll once, so that the stream is connected before something happens; it may begin with "look at everything".
     let _ = timeout(Duration::from_millis(500), events.next()).await;
     rig.make(&instance).await;
-    runtime.start(name).await.expect("start");
+    runtime.start(name, Egress::Closed).await.expect("start");
     until_ready(rig, name).await;
     runtime.stop(name, GRACE).await.expect("stop");
     rig.purge(&instance).await;

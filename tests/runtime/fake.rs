@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fluxdb::domain::egress::Egress;
 use fluxdb::domain::host::HostClass;
 use fluxdb::domain::{Error, ErrorKind};
 use fluxdb::runtime::fake::{At, FakeRuntime, Fault};
@@ -73,7 +74,7 @@ async fn an_unavailable_runtime_says_so_and_its_servers_go_on() {
     let rig = rig(&runtime);
     let instance = rig.plan("postgresql", free_port());
     rig.make(&instance).await;
-    runtime.start(&instance.plan.spec.name).await.unwrap();
+    runtime.start(&instance.plan.spec.name, Egress::Closed).await.unwrap();
     runtime.set_available(false);
     let error = runtime.containers().await.unwrap_err();
     assert_eq!((error.kind, error.code), (ErrorKind::Unavailable, "podman_unavailable"));
@@ -92,7 +93,7 @@ async fn servers_know_the_accounts_that_they_were_given() {
         let wire = FakeWire::new(Arc::clone(&runtime));
         let template = rig.plan_with(id, free_port(), "template-Pa55", "nobody");
         rig.make(&template).await;
-        runtime.start(&template.plan.spec.name).await.unwrap();
+        runtime.start(&template.plan.spec.name, Egress::Closed).await.unwrap();
         wire.run(&target(&template, &template.cx.system), &[engine.ping()], LIMIT).await.unwrap();
         runtime.stop(&template.plan.spec.name, LIMIT).await.unwrap();
 
@@ -105,7 +106,7 @@ async fn servers_know_the_accounts_that_they_were_given() {
             assert_eq!(runtime.volume_content(to).unwrap().system_identifier, 77);
         }
         rig.make_container(&copy).await;
-        runtime.start(&copy.plan.spec.name).await.unwrap();
+        runtime.start(&copy.plan.spec.name, Egress::Closed).await.unwrap();
         let (system, user) = (target(&copy, &copy.cx.system), target(&copy, &copy.cx.user));
         if engine.seed().is_some() {
             let refused = wire.run(&system, &[engine.ping()], LIMIT).await.unwrap_err();

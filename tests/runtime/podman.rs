@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fluxdb::config::PodmanConfig;
+use fluxdb::domain::egress::Egress;
 use fluxdb::domain::host::{HostClass, HostInfo};
 use fluxdb::runtime::podman::PodmanRuntime;
 use fluxdb::runtime::{Attested, ContainerDetail, ContainerRuntime, RuntimeEvent, Seeded};
@@ -115,7 +116,7 @@ async fn a_running_container_is_hardened_and_shows_no_secret() {
         let instance = rig.plan_with("postgresql", free_port(), "canary-System-1", "canary-User-1");
         let spec = &instance.plan.spec;
         rig.make(&instance).await;
-        real.runtime.start(&spec.name).await.unwrap();
+        real.runtime.start(&spec.name, Egress::Closed).await.unwrap();
         ready(&instance, "canary-System-1").await;
         let detail = real.runtime.inspect(&spec.name).await.unwrap().unwrap();
         assert_eq!(status(detail.summary.pid, "NoNewPrivs"), "1");
@@ -194,7 +195,7 @@ async fn make_template(rig: &Rig<'_>, engine: &str) -> (Instance, String) {
     let template = rig.plan_with(engine, free_port(), "template-Pa55", "nobody");
     let name = &template.plan.spec.name;
     rig.make(&template).await;
-    rig.runtime.start(name).await.unwrap();
+    rig.runtime.start(name, Egress::Closed).await.unwrap();
     ready(&template, "template-Pa55").await;
     let identifier = login(&template, "template-Pa55").await.unwrap();
     rig.runtime.stop(name, Duration::from_secs(30)).await.unwrap();
@@ -234,13 +235,13 @@ async fn copies_of_a_template(real: &Real, engine: &'static str, uniques: [u64; 
         let seeded = rig.runtime.seed_volume(&template.volume, &copy.volume, engine, unique).await.unwrap();
         assert!(matches!(seeded, Seeded::Copied { bytes, .. } if bytes > 1 << 20), "{seeded:?}");
         rig.make_container(&copy).await;
-        rig.runtime.start(name).await.unwrap();
+        rig.runtime.start(name, Egress::Closed).await.unwrap();
         ready(&copy, "template-Pa55").await;
         identifiers.push(login(&copy, "template-Pa55").await.unwrap());
         let log = rig.runtime.logs(name, 1000).await.unwrap().join("\n");
         assert!(!log.contains("was not properly shut down"), "the copy had to be recovered: {log}");
         rig.runtime.stop(name, Duration::from_secs(30)).await.unwrap();
-        rig.runtime.start(name).await.unwrap();
+        rig.runtime.start(name, Egress::Closed).await.unwrap();
         ready(&copy, "template-Pa55").await;
     }
     identifiers
@@ -276,7 +277,7 @@ async fn secrets_arrive_byte_for_byte() {
             *content = Secret::new(odd);
         }
         rig.make(&instance).await;
-        real.runtime.start(&instance.plan.spec.name).await.unwrap();
+        real.runtime.start(&instance.plan.spec.name, Egress::Closed).await.unwrap();
         let detail: ContainerDetail = real.runtime.inspect(&instance.plan.spec.name).await.unwrap().unwrap();
         let file = format!("/proc/{}/root/fluxdb/server.conf", detail.summary.pid);
         if real.host.rootless {
@@ -383,7 +384,7 @@ async fn programs_run_inside_with_input_outputs_and_exit_code() {
         let instance = rig.plan("redis", free_port());
         let name = &instance.plan.spec.name;
         rig.make(&instance).await;
-        runtime.start(name).await.unwrap();
+        runtime.start(name, Egress::Closed).await.unwrap();
         let exec = |script: &str, stdin: &str| Exec {
             argv: vec!["sh".into(), "-c".into(), script.into()],
             env: vec![("WORD", "from the environment".into())],

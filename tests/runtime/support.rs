@@ -58,6 +58,7 @@ impl Rig<'_> {
             seeded_from: None,
             initialized_at: None,
             deletion_protection: false,
+            egress: false,
             last_error: None,
             created_at: now,
             updated_at: now,

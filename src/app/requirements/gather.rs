@@ -48,6 +48,8 @@ pub(super) struct Facts {
     pub tun: Result<(), String>,
     /// `slirp4netns` or `pasta`.
     pub user_network: Option<&'static str>,
+    /// A tool that closes outgoing traffic works in a network namespace of its own, or why not.
+    pub packet_filter: Result<&'static str, String>,
     /// File system of the data directory: free and total bytes.
     pub data_disk: Option<(u64, u64)>,
     /// Ports of the range that somebody listens on.
@@ -94,6 +96,7 @@ pub(super) async fn facts(runtime: Option<&dyn ContainerRuntime>, config: &Confi
         hybrid_controllers: read("/sys/fs/cgroup/unified/cgroup.controllers").await.trim().to_owned(),
         tun: open_tun().await,
         user_network: ["pasta", "slirp4netns"].into_iter().find(|tool| in_path(tool)),
+        packet_filter: packet_filter(uid).await,
         data_disk: disk(&config.data.dir),
         taken_ports: parse::taken_ports(&tables, bind).into_iter().filter(|port| range.contains(port)).collect(),
         registry,
@@ -103,6 +106,30 @@ pub(super) async fn facts(runtime: Option<&dyn ContainerRuntime>, config: &Confi
         now: jiff::Timestamp::now().as_second(),
         user,
     }
+}
+
+/// The first that works: it sets a rule in a namespace that is gone again with it. Where no namespace can be made in this way
+/// (some distributions allow it to Podman alone) the tool is taken for one that works.
+async fn packet_filter(uid: u32) -> Result<&'static str, String> {
+    const TOOLS: [(&str, &[&str]); 2] = [
+        ("nft", &["add table inet fluxdb"]),
+        ("iptables", &["-w", "5", "-A", "OUTPUT", "-p", "tcp", "!", "--syn", "-j", "DROP"]),
+    ];
+    let mut failures = Vec::new();
+    for (tool, rule) in TOOLS.iter().filter(|(tool, _)| in_path(tool)) {
+        let new: &[&str] = if uid == 0 { &["--net"] } else { &["--net", "--user", "--map-root-user"] };
+        // Where it is said in full, since an ordinary user's PATH often lacks sbin; the usual lock belongs to root.
+        let places = ["/usr/sbin", "/sbin", "/usr/bin"].map(|directory| format!("{directory}/{tool}"));
+        let program = places.into_iter().find(|p| Path::new(p).is_file()).unwrap_or_else(|| (*tool).to_owned());
+        let prefix = ["--", "env", "XTABLES_LOCKFILE=/dev/null", program.as_str()];
+        let arguments: Vec<&str> = new.iter().chain(&prefix).chain(*rule).copied().collect();
+        match run("unshare", &arguments).await {
+            Ok(_) => return Ok(tool),
+            Err(why) if why.contains("unshare: ") || why.contains("cannot be run") => return Ok(tool),
+            Err(why) => failures.push(why.replace("unshare failed", tool)),
+        }
+    }
+    Err(if failures.is_empty() { "neither nft nor iptables is installed".into() } else { failures.join("; ") })
 }
 
 async fn host_by_command(config: &Config, installed: bool) -> Result<HostInfo, String> {

@@ -29,6 +29,7 @@ pub(super) fn all(facts: &Facts, config: &Config) -> Vec<Requirement> {
         out.push(storage_driver(host));
         out.push(network_backend(facts, host));
     }
+    out.push(egress(facts));
     out.push(tun(facts));
     out.push(linger(facts));
     out.push(disk(facts));
@@ -226,6 +227,38 @@ fn network_backend(facts: &Facts, host: &HostInfo) -> Requirement {
     let tool = facts.user_network.filter(|_| host.rootless).map(|t| format!(", {t}")).unwrap_or_default();
     let backend = if host.network_backend.is_empty() { "default" } else { &host.network_backend };
     met(name, true, format!("{backend}{tool}"))
+}
+
+/// Whether instances can be kept from reaching anything but their clients.
+fn egress(facts: &Facts) -> Requirement {
+    let name = "egress";
+    if !is_local(facts) {
+        return missing(
+            name,
+            false,
+            "outgoing traffic of instances is not closed: Podman is elsewhere",
+            "Run fluxdb on the machine where Podman runs and outside of a container, or close outgoing traffic with a firewall there.",
+        );
+    }
+    if facts.uid != 0 && !is_rootless(facts) {
+        return missing(
+            name,
+            false,
+            "outgoing traffic of instances is not closed: Podman runs as root and fluxdb does not",
+            "Run both as the same user.",
+        );
+    }
+    match &facts.packet_filter {
+        Ok(tool) => {
+            met(name, false, format!("outgoing traffic of instances is closed, with {tool}, unless it is opened"))
+        }
+        Err(why) => missing(
+            name,
+            false,
+            format!("outgoing traffic of instances is not closed: {why}"),
+            "Debian, Ubuntu: apt-get install iptables. Fedora: dnf install nftables. Then start the daemon again. The kernel needs nf_tables or ip_tables with IPv6.",
+        ),
+    }
 }
 
 fn tun(facts: &Facts) -> Requirement {

@@ -71,6 +71,9 @@ pub struct CreateArgs {
     /// Refuse deletion until it is switched off
     #[arg(long)]
     pub protect: bool,
+    /// Open outgoing traffic: the server may reach more than its clients
+    #[arg(long)]
+    pub egress: bool,
     /// Show what would be made, and make nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -151,7 +154,7 @@ pub struct ResizeArgs {
 }
 
 /// `fluxdb update`
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 pub struct UpdateArgs {
     /// Name or id of the instance
     pub name: String,
@@ -170,6 +173,15 @@ pub struct UpdateArgs {
     /// Allow deletion
     #[arg(long)]
     pub no_protect: bool,
+    /// Open outgoing traffic, without a restart: the server may reach more than its clients
+    #[arg(long, conflicts_with = "no_egress")]
+    pub egress: bool,
+    /// Close outgoing traffic again, without a restart
+    #[arg(long)]
+    pub no_egress: bool,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
 }
 
 /// `fluxdb connect`

@@ -90,12 +90,13 @@ enum Created {
     DryRun(Box<DryRun>),
 }
 
-/// Changes an instance; what is absent stays. Another SKU restarts a running one.
+/// Changes an instance; what is absent stays. Another SKU restarts a running one; outgoing traffic is opened and closed without a restart.
 #[utoipa::path(patch, path = "/databases/{id}", tag = "Instances", security(("bearer" = ["databases:write"])),
     params(("id" = InstanceId, Path), ("If-Match" = Option<String>, Header, min_length = 1, pattern = r#"^(\*|(W/)?"[!#-~]*")$"#, description = "ETag that was read; refused with 412 when it has changed since")),
     request_body(content = PatchInstance, examples(
         ("resize" = (summary = "Another SKU", value = json!({"sku": "B2s"}))),
         ("protect" = (summary = "Protect from deletion", value = json!({"deletion_protection": true}))),
+        ("egress" = (summary = "Open outgoing traffic", value = json!({"egress": true}))),
     )),
     responses(
         (status = 202, description = "Being changed", body = Accepted),

@@ -6,6 +6,7 @@ use super::faults::{At, Fault};
 use super::world::Tamper;
 use super::{FakeRuntime, World};
 use crate::domain::InstanceId;
+use crate::domain::egress::Egress;
 use crate::domain::host::HostInfo;
 use crate::runtime::{ContainerState, ExecOutput, RuntimeEvent};
 
@@ -104,6 +105,17 @@ impl FakeRuntime {
         }
     }
 
+    /// Like `podman restart` from outside: another process, in a network that nobody has settled.
+    pub fn restart_container(&self, name: &str) {
+        let instance = self.world(|w| {
+            w.stop(name, 0);
+            w.start(name, None).is_ok().then(|| w.containers.get(name)?.instance()).flatten()
+        });
+        if let Some(instance) = instance {
+            self.emit(RuntimeEvent::Container { instance, action: "start".into() });
+        }
+    }
+
     /// Every container ends and every port is free, as after a reboot of the host.
     pub fn reboot(&self) {
         self.world(|w| {
@@ -152,6 +164,17 @@ impl FakeRuntime {
     /// Whether cgroup files can be read here; says why not.
     pub fn set_attesting(&self, possible: Result<(), String>) {
         self.world(|w| w.attesting = possible);
+    }
+
+    /// Whether outgoing traffic can be closed here; says why not.
+    pub fn set_confining(&self, possible: Result<(), String>) {
+        self.world(|w| w.confining = possible);
+    }
+
+    /// Names of the running containers, with what they may reach; `None` where nobody has settled it.
+    pub fn reach(&self) -> Vec<(String, Option<Egress>)> {
+        let running = |c: &&super::world::Container| c.state == ContainerState::Running;
+        self.world(|w| w.containers.values().filter(running).map(|c| (c.spec.name.clone(), c.egress)).collect())
     }
 
     /// Lets containers that are made from now on differ from what was asked.

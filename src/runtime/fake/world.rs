@@ -8,6 +8,7 @@ use fluxdb_adapters::{FILES_DIR, Secret};
 use super::faults::FaultPlan;
 use super::server::{Accounts, Data};
 use crate::domain::container::{ContainerSpec, LABEL_INSTANCE};
+use crate::domain::egress::Egress;
 use crate::domain::host::{HostInfo, HostLimits};
 use crate::domain::{InstanceId, Result};
 use crate::runtime::{ContainerDetail, ContainerState, ContainerSummary, ExecOutput, ImageSummary, errors};
@@ -36,6 +37,8 @@ pub(crate) struct Container {
     pub(crate) refusals: u32,
     pub(crate) log: Vec<String>,
     pub(crate) tamper: Option<Tamper>,
+    /// As settled in this run; `None` = nobody did, so that everything is reached.
+    pub(crate) egress: Option<Egress>,
 }
 
 /// A volume.
@@ -63,6 +66,7 @@ pub(crate) struct World {
     pub(crate) available: bool,
     pub(crate) seeding: std::result::Result<(), String>,
     pub(crate) attesting: std::result::Result<(), String>,
+    pub(crate) confining: std::result::Result<(), String>,
     pub(crate) host: HostInfo,
     pub(crate) tamper: Option<Tamper>,
     pub(crate) refusals_after_start: u32,
@@ -89,6 +93,7 @@ impl World {
             available: true,
             seeding: Ok(()),
             attesting: Ok(()),
+            confining: Ok(()),
             host: host(),
             tamper: None,
             refusals_after_start: 0,
@@ -151,6 +156,7 @@ impl World {
             refusals: 0,
             log: Vec::new(),
             tamper: self.tamper,
+            egress: None,
         };
         let detail = container.detail();
         self.containers.insert(spec.name.clone(), container);
@@ -158,7 +164,8 @@ impl World {
     }
 
     /// Starts a container; an empty volume is initialised. Says whether it was not running.
-    pub(crate) fn start(&mut self, name: &str) -> Result<bool> {
+    pub(crate) fn start(&mut self, name: &str, egress: Option<Egress>) -> Result<bool> {
+        let egress = egress.filter(|_| self.confining.is_ok());
         let container = self.containers.get(name).ok_or_else(|| errors::container_missing(name))?;
         if container.state == ContainerState::Running {
             return Ok(false);
@@ -185,6 +192,7 @@ impl World {
         super::server::boot(container, volume, system_identifier).map_err(|why| errors::start_failed(name, &why))?;
         container.refusals = refusals;
         container.state = ContainerState::Running;
+        container.egress = egress;
         container.pid = pid;
         container.started_at = Some(jiff::Timestamp::now());
         container.log.push("ready to accept connections".into());
@@ -198,6 +206,7 @@ impl World {
             return false;
         }
         container.state = ContainerState::Exited;
+        container.egress = None;
         container.exit_code = exit_code;
         container.finished_at = Some(jiff::Timestamp::now());
         container.log.push("shut down".into());
@@ -245,6 +254,7 @@ impl Container {
             ports: spec.ports.iter().map(|p| (p.host_ip.clone(), p.host_port, p.container_port)).collect(),
             env: spec.env.iter().map(|(k, v)| format!("{k}={v}")).collect(),
             argv: spec.argv.clone(),
+            network_namespace: String::new(),
             mounts,
         };
         if let Some(tamper) = self.tamper {

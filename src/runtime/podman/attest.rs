@@ -172,6 +172,7 @@ mod tests {
             ports: vec![],
             env: vec![],
             argv: vec![],
+            network_namespace: String::new(),
             mounts: vec![],
         }
     }

@@ -10,10 +10,11 @@ use super::create::{self, HardLimits};
 use super::fault::{Fault, bounded};
 use super::inspect::{self, Inspected};
 use super::raw::{Body, escape};
-use crate::domain::Result;
 use crate::domain::container::{ContainerSpec, LABEL_OWNER, LABEL_SPEC};
 use crate::domain::detail::{ContainerDetail, ContainerState, ContainerSummary};
-use crate::runtime::errors;
+use crate::domain::egress::Egress;
+use crate::domain::{Error, Result};
+use crate::runtime::{Confined, errors};
 
 /// Beyond the grace, for the runtime's own work.
 const STOP_MARGIN: Duration = Duration::from_secs(20);
@@ -68,15 +69,32 @@ impl PodmanRuntime {
         Ok(detail)
     }
 
-    pub(super) async fn run(&self, name: &str) -> Result<()> {
+    /// `init` makes the network and everything else of a container but runs nothing of it, so no program of the image ever
+    /// runs with another network than it may have. A crash in between leaves a container that does not run.
+    pub(super) async fn run(&self, name: &str, egress: Egress) -> Result<()> {
+        // 304 for one that was made ready before, or runs.
+        let init = format!("/containers/{}/init", escape(name));
+        let made = self.raw.post("init", &init, Body::None).await;
+        made.map_err(|fault| self.not_started(name, fault))?;
+        let detail = self.look(name).await?.ok_or_else(|| errors::container_missing(name))?;
+        let fresh = detail.summary.state != ContainerState::Running;
+        if let Confined::NotEnforced(why) = self.settle(&detail, egress, fresh).await? {
+            tracing::warn!(container = name, "{why}");
+        }
         let container = self.api.containers().get(name);
         match bounded("start", self.limit(), container.start(None)).await {
             Ok(()) => Ok(()),
             Err(fault) if fault.not_modified() => Ok(()),
-            Err(fault) if fault.says("no such container") => Err(errors::container_missing(name)),
-            Err(Fault::Refused(_, text)) if port_taken(&text) => Err(errors::port_taken(&port_in(&text)).context(text)),
-            Err(Fault::Refused(_, text)) => Err(errors::start_failed(name, &text)),
-            Err(fault) => Err(self.error(fault)),
+            Err(fault) => Err(self.not_started(name, fault)),
+        }
+    }
+
+    fn not_started(&self, name: &str, fault: Fault) -> Error {
+        match fault {
+            fault if fault.says("no such container") => errors::container_missing(name),
+            Fault::Refused(_, text) if port_taken(&text) => errors::port_taken(&port_in(&text)).context(text),
+            Fault::Refused(_, text) => errors::start_failed(name, &text),
+            fault => self.error(fault),
         }
     }
 

@@ -1,5 +1,6 @@
-//! The volume helper: one process inside the user namespace of a rootless Podman, where the owners of a volume's files
-//! are plain numbers. The daemon starts it as `podman unshare fluxdb __volume-helper` and speaks JSON lines with it.
+//! The helper: a process inside the user namespace of a rootless Podman, where the owners of a volume's files are plain
+//! numbers and the network namespaces of containers can be entered. The daemon starts it as
+//! `podman unshare fluxdb __volume-helper` and speaks JSON lines with it.
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
+use super::confine;
 use super::copy::Copied;
 use super::seed::{self, Unseeded};
 
@@ -21,6 +23,7 @@ pub const SUBCOMMAND: &str = "__volume-helper";
 enum Order {
     Seed { from: PathBuf, to: PathBuf, engine: String, unique: u64 },
     StopFilling { from: PathBuf },
+    Settle(confine::Order),
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -28,6 +31,7 @@ enum Order {
 enum Answer {
     Seeded { bytes: u64, reflinked: bool },
     Stopped,
+    Settled,
     Unfit(String),
     Failed(String),
 }
@@ -47,6 +51,10 @@ pub fn helper_main() -> ExitCode {
                 seed::stop_filling(&from);
                 Answer::Stopped
             }
+            Ok(Order::Settle(order)) => match confine::settle(&order) {
+                Ok(()) => Answer::Settled,
+                Err(why) => Answer::Failed(why),
+            },
             Err(error) => Answer::Failed(format!("not understood: {error}")),
         };
         let Ok(mut text) = serde_json::to_string(&answer) else { return ExitCode::FAILURE };
@@ -90,7 +98,18 @@ impl Helper {
             Answer::Seeded { bytes, reflinked } => Ok(Copied { bytes, reflinked }),
             Answer::Unfit(why) => Err(Unseeded::Unfit(why)),
             Answer::Failed(why) => Err(Unseeded::Failed(why)),
-            Answer::Stopped => Err(Unseeded::Failed("the volume helper answered something else".into())),
+            Answer::Stopped | Answer::Settled => {
+                Err(Unseeded::Failed("the volume helper answered something else".into()))
+            }
+        }
+    }
+
+    /// As [`confine::settle`], over there.
+    pub(super) async fn settle(&self, order: confine::Order) -> Result<(), String> {
+        match self.ask(&Order::Settle(order)).await.map_err(|e| format!("`podman unshare` does not work: {e}"))? {
+            Answer::Settled => Ok(()),
+            Answer::Failed(why) | Answer::Unfit(why) => Err(why),
+            Answer::Seeded { .. } | Answer::Stopped => Err("the helper answered something else".into()),
         }
     }
 

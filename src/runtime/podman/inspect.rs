@@ -26,6 +26,15 @@ pub(super) struct Inspected {
     mounts: Option<Vec<Mount>>,
     config: Config,
     host_config: HostConfig,
+    #[serde(default)]
+    network_settings: Option<NetworkSettings>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    #[serde(default)]
+    sandbox_key: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -186,6 +195,7 @@ impl From<Inspected> for ContainerDetail {
             ports: ports(host.port_bindings.unwrap_or_default()),
             env: seen.config.env.unwrap_or_default(),
             argv,
+            network_namespace: seen.network_settings.map(|n| n.sandbox_key).unwrap_or_default(),
             mounts,
         }
     }

@@ -15,11 +15,12 @@ use podman_api::Podman;
 use tokio::sync::OnceCell;
 
 use super::{
-    Attested, ContainerDetail, ContainerRuntime, ContainerSummary, ExecOutput, ImageSummary, ProgressSink,
+    Attested, Confined, ContainerDetail, ContainerRuntime, ContainerSummary, ExecOutput, ImageSummary, ProgressSink,
     RuntimeEvent, Seeded,
 };
 use crate::config::PodmanConfig;
 use crate::domain::container::ContainerSpec;
+use crate::domain::egress::Egress;
 use crate::domain::host::HostInfo;
 use crate::domain::{Error, ErrorKind, Result};
 use address::{Address, Wanted};
@@ -33,6 +34,7 @@ use service::Service;
 mod address;
 mod attest;
 mod build;
+mod confine;
 mod containers;
 mod copy;
 mod create;
@@ -45,10 +47,12 @@ mod host;
 mod images;
 mod inspect;
 mod raw;
+mod rules;
 mod seed;
 #[cfg(test)]
 mod served;
 mod service;
+mod tools;
 mod volumes;
 
 /// Podman, over its socket.
@@ -60,6 +64,8 @@ pub struct PodmanRuntime {
     api: Podman,
     service: Option<Service>,
     helper: Helper,
+    /// One of its own: a large copy keeps no container from being confined.
+    network_helper: Helper,
     /// Volumes from which others were seeded: beside them the next copy may be in the making.
     templates: Mutex<BTreeSet<String>>,
     place: OnceCell<Place>,
@@ -102,7 +108,8 @@ impl PodmanRuntime {
             raw,
             api,
             service,
-            helper: Helper::new(program),
+            helper: Helper::new(program.clone()),
+            network_helper: Helper::new(program),
             templates: Mutex::default(),
             place: OnceCell::new(),
             hard_limits: OnceCell::new(),
@@ -112,7 +119,8 @@ impl PodmanRuntime {
     /// The binary that knows [`helper::SUBCOMMAND`]; this one unless a test says otherwise.
     #[must_use]
     pub fn with_helper(mut self, program: PathBuf) -> Self {
-        self.helper = Helper::new(program);
+        self.helper = Helper::new(program.clone());
+        self.network_helper = Helper::new(program);
         self
     }
 
@@ -181,8 +189,12 @@ impl ContainerRuntime for PodmanRuntime {
         self.make(spec).await
     }
 
-    async fn start(&self, name: &str) -> Result<()> {
-        self.run(name).await
+    async fn start(&self, name: &str, egress: Egress) -> Result<()> {
+        self.run(name, egress).await
+    }
+
+    async fn confine(&self, detail: &ContainerDetail, egress: Egress) -> Result<Confined> {
+        self.settle(detail, egress, false).await
     }
 
     async fn stop(&self, name: &str, grace: Duration) -> Result<()> {

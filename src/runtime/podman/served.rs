@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 
 use super::PodmanRuntime;
 use crate::config::PodmanConfig;
+use crate::domain::egress::Egress;
 use crate::domain::{ErrorKind, InstanceId};
-use crate::runtime::{ContainerRuntime, ExecOutput, RuntimeEvent};
+use crate::runtime::{Confined, ContainerRuntime, ExecOutput, RuntimeEvent};
 
 /// What is sent, piece by piece; the connection is closed after the last one.
 type Script = Vec<String>;
@@ -98,13 +99,34 @@ fn stream(pieces: &[&str]) -> Option<Script> {
 /// `podman info` of a host that is not this machine.
 const ELSEWHERE: &str = r#"{"host":{"hostname":"elsewhere","kernel":"1","memTotal":1,"security":{"rootless":true}}}"#;
 
+/// A container that runs.
+const INSPECTED: &str = r#"{"Id":"abc","Name":"c","Image":"i","Path":"p","State":{"Status":"running","Pid":7},"Config":{},"HostConfig":{},"Mounts":[]}"#;
+
 #[tokio::test]
 async fn already_started_and_already_stopped_are_success() {
-    let server = serve(|_| Some(vec!["HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n".into()])).await;
-    server.runtime.start("c").await.expect("start");
+    let server = serve(|line| match line {
+        l if l.contains("/info") => json("200 OK", ELSEWHERE),
+        l if l.starts_with("GET") => json("200 OK", INSPECTED),
+        _ => Some(vec!["HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n".into()]),
+    })
+    .await;
+    server.runtime.start("c", Egress::Closed).await.expect("start");
     server.runtime.stop("c", Duration::from_secs(7)).await.expect("stop");
     let seen = server.seen.lock().expect("seen");
-    assert!(seen[1].0.starts_with("POST /v4.3.1/libpod/containers/c/stop?timeout=7 "), "{seen:?}");
+    let asked: Vec<&str> =
+        seen.iter().filter_map(|(head, _)| head.split(' ').nth(1)?.strip_prefix("/v4.3.1/libpod")).collect();
+    assert_eq!(asked.first(), Some(&"/containers/c/init"), "the network is there before anything runs: {asked:?}");
+    assert_eq!(asked.last(), Some(&"/containers/c/stop?timeout=7"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_a_remote_container_reaches_is_not_settled_and_that_is_said() {
+    let server =
+        serve(|line| if line.contains("/info") { json("200 OK", ELSEWHERE) } else { json("200 OK", INSPECTED) }).await;
+    let detail = server.runtime.inspect("c").await.expect("inspect").expect("a container");
+    let confined = server.runtime.confine(&detail, Egress::Closed).await.expect("an answer");
+    let Confined::NotEnforced(why) = confined else { panic!("a process of this number is not that one") };
+    assert!(why.contains("another machine"), "{why}");
 }
 
 #[tokio::test]
@@ -236,14 +258,13 @@ async fn a_volume_that_is_there_is_fine_and_names_are_escaped() {
 
 #[tokio::test]
 async fn limits_of_a_remote_container_without_a_shell_are_unreadable_and_no_error() {
-    let inspected = r#"{"Id":"abc","Name":"c","Image":"i","Path":"p","State":{"Status":"running","Pid":7},"Config":{},"HostConfig":{},"Mounts":[]}"#;
     let server = serve(move |line| match line {
         l if l.contains("/info") => json("200 OK", ELSEWHERE),
         l if l.starts_with("POST") => json(
             "500 Internal Server Error",
             r#"{"cause":"no sh","message":"exec: \"sh\": executable file not found"}"#,
         ),
-        _ => json("200 OK", inspected),
+        _ => json("200 OK", INSPECTED),
     })
     .await;
     let detail = server.runtime.inspect("c").await.expect("inspect").expect("a container");

@@ -36,6 +36,7 @@ fn good() -> Facts {
         linger: true,
         tun: Ok(()),
         user_network: Some("pasta"),
+        packet_filter: Ok("nft"),
         registry: Some(Ok(())),
         mmdebstrap: true,
         clock_synchronised: Some(true),
@@ -61,6 +62,22 @@ fn not_met(facts: &Facts) -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_well_prepared_host_has_nothing_to_do() {
     assert_eq!(not_met(&good()), (vec![], vec![]));
+}
+
+#[test]
+fn a_host_that_cannot_close_outgoing_traffic_says_why_and_what_helps() {
+    let elsewhere = Facts { host: Ok(HostInfo { local: false, ..good_host() }), ..good() };
+    let rootful = Facts { host: Ok(HostInfo { rootless: false, ..good_host() }), ..good() };
+    let no_tool = Facts { packet_filter: Err("neither nft nor iptables is installed".into()), ..good() };
+    for (facts, detail, fix) in [
+        (elsewhere, "Podman is elsewhere", "firewall"),
+        (rootful, "as root and fluxdb does not", "same user"),
+        (no_tool, "neither nft nor iptables", "apt-get install iptables"),
+    ] {
+        let item = all(&facts, &Config::default()).into_iter().find(|i| i.name == "egress").unwrap();
+        assert!(!item.ok && !item.required, "{item:?}");
+        assert!(item.detail.contains(detail) && item.fix.contains(fix), "{item:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,1 @@
+ALTER TABLE "620600_databases_instances" DROP COLUMN egress;
