@@ -83,6 +83,7 @@ async fn a_field_that_cannot_be_so_is_named_and_nothing_is_made() {
         ("labels", json!(null)),
         ("deletion_protection", json!("yes")),
         ("deletion_protection", json!(1)),
+        ("egress", json!("open")),
     ];
     for (field, value) in cases {
         let answer = app.post("/databases").json(&with(field, value.clone())).send().await;
@@ -318,6 +319,7 @@ async fn a_patch_is_checked_like_a_create() {
         (json!({"labels": {"a": "v".repeat(64)}}), "/labels/a"),
         (json!({"engine": "postgresql"}), "/engine"),
         (json!({"deletion_protection": "no"}), "/deletion_protection"),
+        (json!({"egress": "closed"}), "/egress"),
     ] {
         let problem = app.patch(&path).json(&body).send().await.refused(422, "invalid_request");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");

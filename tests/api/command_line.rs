@@ -101,6 +101,18 @@ async fn an_instance_lives_and_dies_by_commands() {
     let shown: Value = serde_json::from_str(&cli.run(&["show", "shop", "--json"]).await.expect(0)).unwrap();
     assert_eq!((&shown["labels"], &shown["deletion_protection"]), (&json!({"c": "d"}), &json!(true)));
 
+    assert_eq!(shown["network"]["egress"], "closed");
+    assert_eq!(cli.run(&["update", "shop", "--egress"]).await.expect(0), "shop is changed.\n");
+    let shown = cli.run(&["show", "shop"]).await.expect(0);
+    assert!(
+        shown.lines().any(|l| l.split_whitespace().eq(["Egress", "open"])) && shown.contains("EGRESS_OPEN"),
+        "{shown}"
+    );
+    cli.run(&["update", "shop", "--no-egress"]).await.expect(0);
+    cli.run(&["update", "shop", "--egress", "--no-egress"]).await.expect(2);
+    let shown = cli.run(&["show", "shop"]).await.expect(0);
+    assert!(!shown.contains("EGRESS_OPEN"), "{shown}");
+
     let refused = cli.run(&["delete", "shop", "--yes"]).await;
     assert!(refused.err.contains("--no-protect"), "{}", refused.err);
     refused.expect(4);

@@ -1,5 +1,6 @@
 //! An instance from create to delete, as a client follows it.
 
+use fluxdb::domain::egress::Egress;
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -126,6 +127,43 @@ async fn a_protected_instance_is_not_deleted() {
     app.delete(&format!("{path}?wait=20")).send().await.expect(200);
     app.get(&path).send().await.expect(404);
     assert_eq!(app.runtime.everything(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn outgoing_traffic_is_closed_until_it_is_opened_and_no_restart_is_needed() {
+    let app = TestApp::start().await;
+    let made = app.create(json!({"name": "demo", "engine": "redis", "sku": "B1ls"})).await;
+    let path = format!("/databases/{}", text(&made, "/instance/id"));
+    let network = |instance: &Value| (instance["network"].clone(), instance["badges"].clone());
+    let closed = json!({"egress": "closed", "enforced": true, "reason": null});
+    let open = json!({"egress": "open", "enforced": true, "reason": null});
+    let shown = app.get(&path).send().await.expect(200);
+    assert_eq!(network(&shown), (closed.clone(), json!([])));
+    let runs = |app: &TestApp| app.runtime.calls().iter().filter(|c| ["start", "stop"].contains(*c)).count();
+    let before = runs(&app);
+    for (wanted, expected, badges) in [(true, open, json!(["EGRESS_OPEN"])), (false, closed, json!([]))] {
+        let done = app.patch(&format!("{path}?wait=20")).json(&json!({"egress": wanted})).send().await.expect(200);
+        assert_eq!(
+            (&done["operation"]["kind"], &done["operation"]["state"]),
+            (&json!("configure"), &json!("succeeded"))
+        );
+        assert_eq!(network(&done["instance"]), (expected, badges));
+    }
+    let same = app.patch(&path).json(&json!({"egress": false})).send().await.expect(200);
+    assert_eq!(same["operation"], Value::Null, "nothing had to be done");
+    assert_eq!(runs(&app), before, "the server was restarted");
+
+    // One that does not run is settled at its start.
+    app.post(&format!("{path}/stop?wait=20")).send().await.expect(200);
+    let changed = app.patch(&path).json(&json!({"egress": true})).send().await.expect(200);
+    assert_eq!((&changed["operation"], &changed["instance"]["network"]["enforced"]), (&Value::Null, &json!(false)));
+    let started = app.post(&format!("{path}/start?wait=20")).send().await.expect(200);
+    assert_eq!(started["instance"]["network"]["egress"], "open");
+    assert_eq!(started["instance"]["badges"], json!(["EGRESS_OPEN"]));
+    let made = app.create(json!({"name": "open", "engine": "redis", "sku": "B1ls", "egress": true})).await;
+    let shown = app.get(&format!("/databases/{}", text(&made, "/instance/id"))).send().await.expect(200);
+    assert_eq!(shown["network"]["egress"], "open");
+    assert!(app.runtime.reach().iter().all(|(_, reach)| *reach == Some(Egress::Open)), "{:?}", app.runtime.reach());
 }
 
 #[tokio::test]

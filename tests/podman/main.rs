@@ -4,6 +4,7 @@
 mod baseline;
 mod daemon;
 mod drift;
+mod egress;
 mod first_start;
 mod full_disk;
 mod hash_join;
