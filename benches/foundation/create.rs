@@ -69,6 +69,7 @@ pub async fn ours(client: &mut Client, engine: &dyn Engine, body: Value) -> Made
         account: Account { username: instance["username"].as_str().unwrap().into(), password: Secret::new(PASSWORD) },
         database: instance["database"].as_str().map(Into::into),
         tls: None,
+        ours: false,
     };
     first_query(engine, &target, started).await;
     let ready = started.elapsed();
@@ -119,6 +120,7 @@ async fn plain_run(engine: &dyn Engine, image: &str) -> Duration {
         account: Account { username: user.into(), password: Secret::new(PASSWORD) },
         database: None,
         tls: None,
+        ours: false,
     };
     first_query(engine, &target, started).await;
     let took = started.elapsed();

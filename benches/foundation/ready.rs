@@ -132,6 +132,7 @@ async fn by_hand(engine: &dyn Engine, version: &'static Version, image: &str, li
         account: cx.system.clone(),
         database: None,
         tls: None,
+        ours: false,
     };
     // Who does it by hand makes the first administrator too, where the image does not.
     if let Some(account) = engine.first_login() {

@@ -101,6 +101,7 @@ fn target(engine: &dyn Engine, instance: &Value) -> Target {
         account: Account { username: instance["username"].as_str().unwrap().into(), password: Secret::new(PASSWORD) },
         database: instance["database"].as_str().map(Into::into),
         tls: None,
+        ours: false,
     }
 }
 

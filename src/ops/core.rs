@@ -21,6 +21,7 @@ use crate::runtime::ContainerRuntime;
 use crate::store::credentials::{self, Role};
 use crate::store::{Store, instances};
 use crate::vault::Vault;
+use crate::wire::lanes::Lanes;
 use crate::wire::{Target, Wire};
 
 /// The parts below, and what lives in memory.
@@ -47,6 +48,8 @@ pub struct Core {
     pub shutdown: CancellationToken,
     /// Everything that runs in the background.
     pub tasks: TaskTracker,
+    /// One program at a time asks something in a container; and whether it is for a poll.
+    pub(super) programs: Lanes<(InstanceId, bool), ()>,
     /// One image is pulled or built at a time: two would fight over disk and CPU.
     pub(super) image_lock: tokio::sync::Mutex<()>,
     /// One template is made or discarded at a time; the one that waited finds it made.
@@ -77,6 +80,7 @@ impl Core {
             wake: Notify::new(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            programs: Lanes::default(),
             image_lock: tokio::sync::Mutex::new(()),
             template_lock: tokio::sync::Mutex::new(()),
             host: RwLock::new(None),
@@ -199,6 +203,7 @@ impl Core {
             host,
             port: port.ok_or_else(|| Error::internal("an instance without the port that fluxdb talks to"))?,
             account: account.clone(),
+            ours: facts.single_account || account.username == facts.system_user,
             database,
             // No engine is configured to speak it yet.
             tls: None,

@@ -19,6 +19,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mi
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one try may take.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for what makes accounts and databases. The server ends then what it has not done, so it must be long enough for a
+/// slow disk: each try would come no further than the one before.
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
 /// Some servers (Kafka, Cassandra) listen before they have read their accounts, and refuse everyone so long.
 const LATE_ACCOUNTS: Duration = Duration::from_secs(20);
 /// Lines of the log in an error.
@@ -63,13 +66,13 @@ async fn answered(core: &Core, record: &InstanceRecord) -> Result<Duration> {
     }
     let ping = [engine.ping()];
     loop {
-        match wait(core, record, &cx.user, cx.database.clone(), &ping).await {
+        match wait(core, record, &cx.user, cx.database.clone(), &ping, TRY_TIMEOUT).await {
             Ok(()) => break,
             Err(e) if e.code == "login_refused" => {}
             Err(e) => return Err(e),
         }
         // Users may change their own password by hand; that is no reason to call the server down.
-        match wait(core, record, &cx.system, None, &ping).await {
+        match wait(core, record, &cx.system, None, &ping, TRY_TIMEOUT).await {
             Ok(()) if record.initialized_at.is_some() => break,
             Err(e) if e.code == "login_refused" && started.elapsed() >= LATE_ACCOUNTS => {
                 return Err(system_login_refused(record, e));
@@ -121,7 +124,7 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
         None => bootstrap::first_account(engine, cx).or_else(|| engine.first_login()),
     };
     let Some(first) = first else {
-        return wait(core, record, &cx.system, None, &provision).await;
+        return wait(core, record, &cx.system, None, &provision, CLAIM_TIMEOUT).await;
     };
     let deadline = Instant::now() + Duration::from_secs(core.config.operations.ready_deadline_secs);
     loop {
@@ -131,13 +134,13 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
         if all {
             calls.extend(provision.iter().cloned());
         }
-        match wait(core, record, &first, None, &calls).await {
+        match wait(core, record, &first, None, &calls, CLAIM_TIMEOUT).await {
             Ok(()) if all => return Ok(()),
-            Ok(()) => return wait(core, record, &cx.system, None, &provision).await,
+            Ok(()) => return wait(core, record, &cx.system, None, &provision, CLAIM_TIMEOUT).await,
             Err(e) if e.code == "login_refused" => {}
             Err(e) => return Err(e),
         }
-        match wait(core, record, &cx.system, None, &provision).await {
+        match wait(core, record, &cx.system, None, &provision, CLAIM_TIMEOUT).await {
             // Some servers make their first account a while after they begin to listen.
             Err(e) if e.code == "login_refused" && record.seeded_from.is_none() && Instant::now() < deadline => {
                 still_runs(core, record).await?;
@@ -153,7 +156,7 @@ async fn claim(core: &Core, record: &InstanceRecord, cx: &Cx) -> Result<()> {
 /// # Errors
 /// As [`await_ready`].
 pub async fn await_login(core: &Core, record: &InstanceRecord, account: &Account) -> Result<()> {
-    wait(core, record, account, None, &[record.engine()?.ping()]).await
+    wait(core, record, account, None, &[record.engine()?.ping()], TRY_TIMEOUT).await
 }
 
 /// Tries until the server is there; looks now and then whether its container still runs.
@@ -163,13 +166,14 @@ async fn wait(
     account: &Account,
     database: Option<String>,
     calls: &[Call],
+    limit: Duration,
 ) -> Result<()> {
     let deadline = Duration::from_secs(core.config.operations.ready_deadline_secs);
     let started = Instant::now();
     let mut looked = Instant::now();
     let mut pause = PAUSE.0;
     loop {
-        match core.talk(record, account, database.clone(), calls, TRY_TIMEOUT).await {
+        match core.talk(record, account, database.clone(), calls, limit).await {
             Ok(_) => return Ok(()),
             Err(e) if e.code == "endpoint_unreachable" || e.kind == ErrorKind::Timeout => {
                 if looked.elapsed() >= LOOK_EVERY {

@@ -8,6 +8,10 @@ use super::Core;
 use crate::domain::container::Names;
 use crate::domain::instance::InstanceRecord;
 use crate::domain::{Error, ErrorKind, Result};
+use crate::wire::lanes::Turn;
+
+/// How long the runtime may take to end a program whose time is over.
+const ENDING: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Logs in anew as this account and carries the calls out, in order; an answer for each.
@@ -23,15 +27,34 @@ impl Core {
         limit: Duration,
     ) -> Result<Vec<Answer>> {
         let target = self.target(record, account, database.clone())?;
+        let calls = bounded(record, calls, limit)?;
         if !calls.iter().any(|c| matches!(c.request, Request::Exec(_))) {
-            return self.wire.run(&target, calls, limit).await;
+            return self.wire.run(&target, &calls, limit).await;
         }
+        self.mixed(record, account, database.as_deref(), &calls, limit, Turn::Wait).await
+    }
+
+    /// Calls of which some are programs in the container, each in its own turn.
+    async fn mixed(
+        &self,
+        record: &InstanceRecord,
+        account: &Account,
+        database: Option<&str>,
+        calls: &[Call],
+        limit: Duration,
+        turn: Turn,
+    ) -> Result<Vec<Answer>> {
+        let target = self.target(record, account, database.map(str::to_owned))?;
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             answers.push(match &call.request {
-                Request::Exec(exec) => self.exec(record, account, database.as_deref(), call, exec, limit).await?,
+                Request::Exec(exec) => self.exec(record, account, database, (call, exec), limit, turn).await?,
                 _ => {
-                    let mut one = self.wire.run(&target, std::slice::from_ref(call), limit).await?;
+                    let one = std::slice::from_ref(call);
+                    let mut one = match turn {
+                        Turn::Wait => self.wire.run(&target, one, limit).await?,
+                        Turn::Skip => self.wire.poll(&target, one, limit).await?,
+                    };
                     one.pop().ok_or_else(|| Error::internal("a call without an answer"))?
                 }
             });
@@ -50,10 +73,11 @@ impl Core {
         calls: &[Call],
         limit: Duration,
     ) -> Result<Vec<Answer>> {
+        let calls = bounded(record, calls, limit)?;
         if calls.iter().any(|c| matches!(c.request, Request::Exec(_))) {
-            return self.talk(record, account, None, calls, limit).await;
+            return self.mixed(record, account, None, &calls, limit, Turn::Skip).await;
         }
-        self.wire.poll(&self.target(record, account, None)?, calls, limit).await
+        self.wire.poll(&self.target(record, account, None)?, &calls, limit).await
     }
 
     async fn exec(
@@ -61,20 +85,28 @@ impl Core {
         record: &InstanceRecord,
         account: &Account,
         database: Option<&str>,
-        call: &Call,
-        exec: &fluxdb_adapters::Exec,
+        (call, exec): (&Call, &fluxdb_adapters::Exec),
         limit: Duration,
+        turn: Turn,
     ) -> Result<Answer> {
         let mut exec = exec.clone();
+        let refused_when = exec.refused_when;
         if exec.login {
             let database = call.database.as_deref().or(database).unwrap_or_default();
             let lines = [&account.username, account.password.expose(), database, exec.stdin.expose()];
             exec.stdin = Secret::new(lines.join("\n"));
         }
         let name = Names::new(&self.owner, record.id).container();
-        let output = self.runtime.exec(&name, &exec, limit).await?;
+        let (runtime, key) = (self.runtime.clone(), (record.id, turn == Turn::Skip));
+        let work = |place, until: std::sync::Arc<crate::wire::lanes::Until>| async move {
+            until.opened();
+            let output = runtime.exec(&name, &exec, limit).await;
+            drop(place);
+            output
+        };
+        let output = self.programs.ask(key, turn, limit + ENDING, work).await?;
         let both = format!("{}\n{}", output.stdout, output.stderr);
-        if !exec.refused_when.is_empty() && both.contains(exec.refused_when) {
+        if !refused_when.is_empty() && both.contains(refused_when) {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
                 "login_refused",
@@ -95,4 +127,10 @@ impl Core {
             }
         }
     }
+}
+
+/// The calls, each told to the server to end it in time, where its protocol has a word for that.
+fn bounded(record: &InstanceRecord, calls: &[Call], limit: Duration) -> Result<Vec<Call>> {
+    let engine = record.engine()?;
+    Ok(calls.iter().map(|call| engine.bounded(call.clone(), limit)).collect())
 }

@@ -17,6 +17,8 @@ pub(super) enum Fault {
     LoginRefused(String),
     /// The server refused the call: its code and its words.
     Refused(String, String),
+    /// The server, or we, ended what took too long. The session is of no more use.
+    TooSlow(String),
     /// A call of another protocol; a defect of an adapter, found by the contract tests.
     WrongProtocol,
 }
@@ -48,6 +50,11 @@ impl Fault {
                 ErrorKind::Invalid,
                 "query_failed",
                 format!("The server refused a statement ({code}): {words}"),
+            ),
+            Self::TooSlow(why) => Error::new(
+                ErrorKind::Timeout,
+                "query_timeout",
+                format!("The server was busy for too long, and the statement was ended: {why}"),
             ),
             Self::WrongProtocol => Error::internal("a call does not fit the protocol of its engine"),
         }

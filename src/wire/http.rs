@@ -9,7 +9,7 @@ use reqwest::{Client, Response, redirect};
 use super::Target;
 use super::fault::{Fault, with_causes};
 use super::session::Session;
-use super::transport::{LIMIT, nobody};
+use super::transport::{LIMIT, SILENCE, nobody};
 use super::veil::veil;
 
 /// No answer that we ask for comes near it.
@@ -17,6 +17,9 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// ClickHouse answers errors with a status that says little, and its own number here.
 const CLICKHOUSE_CODE: &str = "x-clickhouse-exception-code";
+
+/// Its TIMEOUT_EXCEEDED.
+const CLICKHOUSE_TOO_SLOW: &str = "159";
 
 /// Its AUTHENTICATION_FAILED, which comes as 403.
 const CLICKHOUSE_LOGIN: &str = "516";
@@ -44,6 +47,9 @@ impl Http {
             .referer(false)
             .http1_only()
             .connect_timeout(LIMIT)
+            .tcp_keepalive(SILENCE)
+            .tcp_keepalive_interval(SILENCE)
+            .tcp_keepalive_retries(3)
             .pool_max_idle_per_host(1)
             .user_agent("fluxdb")
             .build()
@@ -141,6 +147,7 @@ fn classify(call: &Call, anonymous: bool, status: &str, exception: &str, words: 
     }
     match status {
         _ if exception == CLICKHOUSE_LOGIN => Fault::LoginRefused(words),
+        _ if exception == CLICKHOUSE_TOO_SLOW => Fault::TooSlow(words),
         "401" if !anonymous => Fault::LoginRefused(words),
         // Too many requests; a gateway or the server itself is starting or full.
         "429" | "502" | "503" => Fault::Unreachable(format!("{status}: {words}")),

@@ -20,6 +20,9 @@ use super::veil::veil;
 /// Where accounts are kept, and what commands of the whole server are sent to.
 const ADMIN: &str = "admin";
 
+/// How long a command may take, in milliseconds.
+const MAX_TIME: &str = "maxTimeMS";
+
 /// AuthenticationFailed.
 const LOGIN_REFUSED: i32 = 18;
 
@@ -27,15 +30,17 @@ pub(super) struct Mongo {
     client: Client,
     account: Account,
     database: String,
+    limit: i64,
 }
 
 impl Mongo {
-    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+    pub(super) async fn open(to: &Target, limit: Duration) -> Result<Self, Fault> {
         // The driver would try for 3 s what nobody listens to.
         dial(to).await?;
         let database = to.database.clone().unwrap_or_else(|| ADMIN.to_owned());
         let client = Client::with_options(options(to)).map_err(|e| classify(&e, &to.account, ""))?;
-        let session = Self { client, account: to.account.clone(), database };
+        let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        let session = Self { client, account: to.account.clone(), database, limit };
         // The driver connects when it is first asked something.
         session.run(ADMIN, bson::doc! { "ping": 1 }, "").await?;
         Ok(session)
@@ -52,7 +57,11 @@ impl Session for Mongo {
     async fn carry_out(&mut self, call: &Call) -> Result<Answer, Fault> {
         let Request::Mongo(text) = &call.request else { return Err(Fault::WrongProtocol) };
         let database = call.database.as_deref().unwrap_or(&self.database);
-        let command = command(text.expose()).ok_or(Fault::WrongProtocol)?;
+        let mut command = command(text.expose()).ok_or(Fault::WrongProtocol)?;
+        // Every command takes it; the server ends itself what takes longer.
+        if !command.contains_key(MAX_TIME) {
+            command.insert(MAX_TIME, self.limit);
+        }
         let answer = self.run(database, command, text.expose()).await?;
         match write_error(&answer) {
             Some((code, words)) => Err(Fault::Refused(code, veil(&words, &self.account, text.expose()))),
@@ -118,6 +127,8 @@ fn classify(error: &Error, account: &Account, sent: &str) -> Fault {
 fn of_server(code: i32, words: String) -> Fault {
     match code {
         LOGIN_REFUSED => Fault::LoginRefused(words),
+        // MaxTimeMSExpired
+        50 => Fault::TooSlow(words),
         // ShutdownInProgress, InterruptedAtShutdown, InterruptedDueToReplStateChange.
         91 | 11600 | 11602 => Fault::Unreachable(words),
         code => Fault::Refused(code.to_string(), words),
@@ -136,7 +147,16 @@ mod tests {
     fn target(port: u16) -> Target {
         let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
         let host = "127.0.0.1".into();
-        Target { protocol: Protocol::Mongo, http_auth: HttpAuth::None, host, port, account, database: None, tls: None }
+        Target {
+            protocol: Protocol::Mongo,
+            http_auth: HttpAuth::None,
+            host,
+            port,
+            account,
+            ours: true,
+            database: None,
+            tls: None,
+        }
     }
 
     #[test]
@@ -172,6 +192,7 @@ mod tests {
     fn codes_are_decimal() {
         assert!(matches!(of_server(18, String::new()), Fault::LoginRefused(_)));
         assert!(matches!(of_server(51003, String::new()), Fault::Refused(code, _) if code == "51003"));
+        assert!(matches!(of_server(50, String::new()), Fault::TooSlow(_)));
         assert!(matches!(of_server(11600, String::new()), Fault::Unreachable(_)));
     }
 
@@ -181,13 +202,13 @@ mod tests {
         let port = listener.local_addr().expect("address").port();
         let other = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
         let begun = std::time::Instant::now();
-        let fault = Mongo::open(&target(port)).await.err().expect("no server");
+        let fault = Mongo::open(&target(port), Duration::from_secs(5)).await.err().expect("no server");
         assert!(matches!(fault, Fault::Unreachable(_)) && !format!("{fault:?}").contains(PASSWORD), "{fault:?}");
         assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
         other.abort();
         let _ = other.await;
         let begun = std::time::Instant::now();
-        assert!(matches!(Mongo::open(&target(port)).await.err(), Some(Fault::Unreachable(_))));
+        assert!(matches!(Mongo::open(&target(port), Duration::from_secs(5)).await.err(), Some(Fault::Unreachable(_))));
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
 }

@@ -1,5 +1,7 @@
 //! MySQL's own protocol, also MariaDB's.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use mysql_async::prelude::Queryable;
@@ -7,6 +9,7 @@ use mysql_async::{Conn, DriverError, Error, OptsBuilder, Params, Row, SslOpts, V
 
 use super::fault::Fault;
 use super::session::Session;
+use super::transport::SILENCE;
 use super::veil::veil_refusal;
 use super::{Target, Trust};
 
@@ -16,7 +19,7 @@ pub(super) struct Mysql {
 }
 
 impl Mysql {
-    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+    pub(super) async fn open(to: &Target, limit: Duration) -> Result<Self, Fault> {
         let options = OptsBuilder::default()
             .ip_or_hostname(to.host.clone())
             .tcp_port(to.port)
@@ -28,6 +31,8 @@ impl Mysql {
             // No question about sizes at connect: one round trip less.
             .max_allowed_packet(Some(16 * 1024 * 1024))
             .wait_timeout(Some(60))
+            .tcp_keepalive(Some(SILENCE))
+            .init(vec![limits(limit, to.ours)])
             .stmt_cache_size(0);
         let connection = Conn::new(options).await.map_err(|e| classify(&e))?;
         Ok(Self { account: to.account.clone(), connection })
@@ -58,6 +63,18 @@ impl Session for Mysql {
     }
 }
 
+/// How long this session's statements may take and wait for locks. Each of the two servers skips the other's comment: MySQL
+/// ends what reads, MariaDB everything; the rest ends when it waits. Our own statements are written for one way of quoting,
+/// whatever `sql_mode` says for everybody.
+fn limits(limit: Duration, ours: bool) -> String {
+    let (seconds, milliseconds) = (limit.as_secs().max(1), limit.as_millis());
+    let mode = if ours { ", sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'" } else { "" };
+    format!(
+        "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}{mode} \
+         /*!50708 , max_execution_time = {milliseconds} */ /*M!100101 , max_statement_time = {seconds} */"
+    )
+}
+
 /// A server that does not offer TLS is refused.
 fn encrypted(trust: &Trust) -> SslOpts {
     SslOpts::default().with_root_certs(vec![trust.pem().into()]).with_disable_built_in_roots(true)
@@ -84,6 +101,8 @@ fn classify(error: &Error) -> Fault {
         1045 | 1698 | 1130 => Fault::LoginRefused(words),
         // ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN
         1040 | 1053 => Fault::Unreachable(words),
+        // ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT, ER_LOCK_WAIT_TIMEOUT
+        3024 | 1969 | 1205 => Fault::TooSlow(words),
         code => Fault::Refused(code.to_string(), words),
     }
 }

@@ -1,5 +1,8 @@
 //! Tabular data stream: SQL Server.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fluxdb_adapters::{Account, Answer, Call, Request, Secret};
 use tiberius::error::Error;
@@ -9,6 +12,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::Target;
 use super::fault::{Fault, NOT_TRUSTED};
+use super::lanes::Until;
 use super::session::Session;
 use super::transport::dial;
 use super::veil::veil;
@@ -16,10 +20,11 @@ use super::veil::veil;
 pub(super) struct Tds {
     client: Client<Compat<TcpStream>>,
     account: Account,
+    until: Option<Arc<Until>>,
 }
 
 impl Tds {
-    pub(super) async fn open(to: &Target) -> Result<Self, Fault> {
+    pub(super) async fn open(to: &Target, limit: Duration) -> Result<Self, Fault> {
         let stream = dial(to).await?;
         let mut config = Config::new();
         config.host(&to.host);
@@ -39,7 +44,11 @@ impl Tds {
         }
         // Boxed: it keeps some pages of TLS on the way.
         let client = Box::pin(Client::connect(config, stream.compat_write())).await;
-        Ok(Self { client: client.map_err(|e| classify(&e, &to.account, ""))?, account: to.account.clone() })
+        let client = client.map_err(|e| classify(&e, &to.account, ""))?;
+        let mut session = Self { client, account: to.account.clone(), until: None };
+        let waits = format!("SET LOCK_TIMEOUT {}", limit.as_millis());
+        session.query(&waits, &[]).await.map_err(|e| classify(&e, &to.account, ""))?;
+        Ok(session)
     }
 
     async fn query(&mut self, text: &str, params: &[Secret]) -> Result<Vec<Vec<Option<String>>>, Error> {
@@ -65,8 +74,23 @@ impl Session for Tds {
             let enter = format!("USE [{}]", database.replace(']', "]]"));
             self.query(&enter, &[]).await.map_err(|e| classify(&e, &self.account, ""))?;
         }
-        let rows = self.query(text.expose(), params).await;
+        let until = self.until.clone();
+        let over = async {
+            match until {
+                Some(until) => until.over().await,
+                None => std::future::pending().await,
+            }
+        };
+        // The server rolls back what a connection was at that is closed; this driver has no attention.
+        let rows = tokio::select! {
+            rows = self.query(text.expose(), params) => rows,
+            () = over => return Err(Fault::TooSlow("the connection was closed".into())),
+        };
         Ok(Answer::Rows(rows.map_err(|e| classify(&e, &self.account, text.expose()))?))
+    }
+
+    fn until(&mut self, until: &Arc<Until>) {
+        self.until = Some(until.clone());
     }
 
     async fn close(self: Box<Self>) {
@@ -151,6 +175,8 @@ fn of_server(code: u32, words: String) -> Fault {
         18456 | 18452 => Fault::LoginRefused(words),
         // The server is not ready, in single-user mode, shutting down, or upgrades its scripts; this database recovers.
         17197 | 18401 | 6005 | 18461 | 922 => Fault::Unreachable(format!("{code}: {words}")),
+        // Lock request time out period exceeded.
+        1222 => Fault::TooSlow(words),
         code => Fault::Refused(code.to_string(), words),
     }
 }

@@ -18,6 +18,9 @@ use crate::domain::{Error, ErrorKind, Result};
 /// To connect, and to agree on a key.
 pub(super) const LIMIT: Duration = Duration::from_secs(3);
 
+/// After so long without a word the other side's kernel is asked whether it is there; three times.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
+
 /// The authorities whose certificates prove a server, and no others. With it a connection is encrypted or not made: the
 /// certificate must be signed by one of them and be for the host that is connected to (also where that is an address).
 #[derive(Clone)]
@@ -105,7 +108,17 @@ pub(super) async fn dial(to: &Target) -> Result<TcpStream, Fault> {
     let connected = tokio::time::timeout(LIMIT, TcpStream::connect((to.host.as_str(), to.port))).await;
     let stream = connected.map_err(|_| lost("no connection within 3 s"))?.map_err(lost)?;
     stream.set_nodelay(true).map_err(lost)?;
+    keep_alive(&stream).map_err(lost)?;
     Ok(stream)
+}
+
+/// A container that is gone with its network never closes a connection; a question would wait for ever.
+fn keep_alive(stream: &TcpStream) -> rustix::io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, SILENCE)?;
+    sockopt::set_tcp_keepintvl(stream, SILENCE)?;
+    sockopt::set_tcp_keepcnt(stream, 3)
 }
 
 fn lost(why: impl ToString) -> Fault {

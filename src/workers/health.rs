@@ -33,13 +33,32 @@ pub async fn run(app: Arc<App>) {
             () = tokio::time::sleep(period) => {}
         }
         let started = Instant::now();
-        let (asked, silent) = once(&app).await;
-        app.worker_ran("health", started.elapsed(), &Ok(format!("{asked} asked, {silent} without an answer")));
+        let round = once(&app).await;
+        app.worker_ran("health", started.elapsed(), &Ok(round.to_string()));
     }
 }
 
-/// One round over all servers that should answer: how many there were, and how many did not.
-pub async fn once(app: &App) -> (usize, usize) {
+/// What came of one round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Servers that should answer.
+    pub due: usize,
+    /// Of them: not answered, for whatever reason.
+    pub silent: usize,
+    /// Of those: not even asked, because they are still busy with what they were asked in an earlier round.
+    pub busy: usize,
+}
+
+impl std::fmt::Display for Round {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { due, silent, busy } = self;
+        write!(f, "{} asked, {silent} without an answer", due - busy)?;
+        if *busy > 0 { write!(f, " ({busy} still busy with an earlier question)") } else { Ok(()) }
+    }
+}
+
+/// One round over all servers that should answer.
+pub async fn once(app: &App) -> Round {
     let core = &app.core;
     let due: Vec<(Arc<InstanceRecord>, Option<ContainerRun>)> = core.registry.with_all(|entries| {
         entries
@@ -48,8 +67,7 @@ pub async fn once(app: &App) -> (usize, usize) {
             .map(|e| (e.record.clone(), e.answered.clone()))
             .collect()
     });
-    let asked = due.len();
-    let mut silent = 0;
+    let mut round = Round { due: due.len(), ..Round::default() };
     let mut answers = futures_util::stream::iter(due)
         .map(|(record, run)| async move {
             let outcome = ask(core, &record).await;
@@ -60,10 +78,11 @@ pub async fn once(app: &App) -> (usize, usize) {
         })
         .buffer_unordered(AT_A_TIME);
     while let Some((outcome, record, run)) = answers.next().await {
-        silent += usize::from(outcome.is_err());
+        round.silent += usize::from(outcome.is_err());
+        round.busy += usize::from(outcome.as_ref().is_err_and(|e| e.code == "server_busy"));
         note(core, &record, run, outcome);
     }
-    (asked, silent)
+    round
 }
 
 async fn ask(core: &Core, record: &InstanceRecord) -> Result<()> {

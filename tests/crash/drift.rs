@@ -7,7 +7,7 @@ use fluxdb::domain::operation::{OperationKind, OperationState};
 use fluxdb::domain::{Error, ErrorKind, InstanceId};
 use fluxdb::runtime::RuntimeEvent;
 use fluxdb::runtime::fake::{At, Fault};
-use fluxdb::workers::health;
+use fluxdb::workers::health::{self, Round};
 
 use crate::world::{Life, World, caller};
 
@@ -108,7 +108,10 @@ fn a_host_that_cannot_close_outgoing_traffic_says_so_and_an_opened_one_has_its_b
 #[test]
 fn a_server_that_stops_answering_is_degraded_then_down_then_up_again() {
     let (world, life, id) = world_with_one();
-    let round = || life.run(|app| async move { health::once(&app).await });
+    let round = || {
+        let Round { due, silent, .. } = life.run(|app| async move { health::once(&app).await });
+        (due, silent)
+    };
     assert_eq!(round(), (1, 0));
     assert_eq!(view(&life.app, id).health, Health::Up);
     for (missed, expected) in [Health::Degraded, Health::Degraded, Health::Down, Health::Down].into_iter().enumerate() {
@@ -142,7 +145,7 @@ fn a_server_that_ended_without_a_word_of_podman_is_found_by_the_health_check() {
     let (world, life, id) = world_with_one();
     world.runtime.end_container(&world.runtime.container_of(id).unwrap(), 137);
     assert_eq!(view(&life.app, id).health, Health::Up, "nobody knows yet");
-    assert_eq!(life.run(|app| async move { health::once(&app).await }), (1, 1));
+    assert_eq!(life.run(|app| async move { health::once(&app).await }), Round { due: 1, silent: 1, busy: 0 });
     assert!(!is_up(&life.app, id), "it is known");
     life.until("it runs again", |app| is_up(app, id));
     life.kill();

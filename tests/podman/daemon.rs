@@ -231,6 +231,7 @@ impl<'a> Daemon<'a> {
             account: Account { username: text(&instance["username"]).to_owned(), password: Secret::new(password) },
             database: instance["database"].as_str().map(str::to_owned),
             tls: None,
+            ours: false,
         };
         let threads = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         threads.block_on(LiveWire::default().run(&target, calls, Duration::from_secs(10))).map(|_| ())

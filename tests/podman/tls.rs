@@ -52,6 +52,7 @@ impl Served {
             host: "127.0.0.1".into(),
             port: published.rsplit(':').next().unwrap().parse().unwrap(),
             account: Account { username: facts.system_user.into(), password: Secret::new(PASSWORD) },
+            ours: true,
             database: None,
             tls: Some(Trust::load(&dir.path().join("ca.pem")).unwrap()),
         };

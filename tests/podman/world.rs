@@ -106,6 +106,7 @@ impl World {
             account: Account { username: username.into(), password: Secret::new(password) },
             database: instance.database.clone(),
             tls: None,
+            ours: false,
         };
         LiveWire::default().run(&target, calls, Duration::from_secs(5)).await.map(|_| ())
     }

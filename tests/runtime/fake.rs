@@ -32,6 +32,7 @@ fn target(instance: &Instance, account: &Account) -> Target {
         account: account.clone(),
         database: None,
         tls: None,
+        ours: false,
     }
 }
 

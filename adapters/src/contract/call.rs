@@ -262,6 +262,26 @@ impl Call {
         self
     }
 
+    /// The same HTTP request with a further part of its query.
+    pub fn query(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        if let Request::Http(http) = &mut self.request {
+            let sign = if http.path.contains('?') { '&' } else { '?' };
+            http.path = format!("{}{sign}{name}={value}", http.path);
+        }
+        self
+    }
+
+    /// The same HTTP request, whose body is a JSON object, with a further field.
+    pub fn field(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        if let Request::Http(Http { body: Some(body), .. }) = &mut self.request
+            && let Ok(serde_json::Value::Object(mut object)) = serde_json::from_str(body.expose())
+        {
+            object.insert(name.to_owned(), value.into());
+            *body = Secret::new(serde_json::Value::Object(object).to_string());
+        }
+        self
+    }
+
     /// The same HTTP request without the account.
     pub fn anonymously(mut self) -> Self {
         if let Request::Http(http) = &mut self.request {

@@ -22,6 +22,8 @@ pub use settings::{Apply, Kind, Setting, Settings};
 pub use takes::{Beside, Factor, How, Takes, What};
 pub use tenant::{Attack, OpenPath, PasswordFile, Repair};
 
+use std::time::Duration;
+
 use crate::render;
 
 /// One engine.
@@ -45,6 +47,12 @@ pub trait Engine: Sync + Send {
     /// first start (Cassandra: `cassandra`/`cassandra`). [`Engine::claim`] runs as it.
     fn first_login(&self) -> Option<Account> {
         None
+    }
+
+    /// The same call, told to the server to end it after this time. Only for what travels with each call (HTTP): sessions of
+    /// PostgreSQL's, MySQL's, SQL Server's and MongoDB's protocols carry their limits themselves.
+    fn bounded(&self, call: Call, _limit: Duration) -> Call {
+        call
     }
 
     /// Gives the server the system account of this instance. Run as [`Engine::first_login`], or on a copy of a

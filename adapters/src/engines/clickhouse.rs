@@ -162,6 +162,10 @@ impl Engine for Clickhouse {
         })
     }
 
+    fn bounded(&self, call: Call, limit: std::time::Duration) -> Call {
+        call.query("max_execution_time", limit.as_secs().max(1))
+    }
+
     fn ping(&self) -> Call {
         statement(None, "SELECT 1")
     }

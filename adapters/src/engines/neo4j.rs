@@ -150,6 +150,10 @@ impl Engine for Neo4j {
         Some(ConfigTest { file: "neo4j.conf", script, wrong: "server.no_such_setting=1" })
     }
 
+    fn bounded(&self, call: Call, limit: std::time::Duration) -> Call {
+        call.field("maxExecutionTime", limit.as_secs().max(1))
+    }
+
     fn ping(&self) -> Call {
         // The HTTP server is up before the database is.
         cypher("neo4j", "RETURN 1", &json!({})).not_yet(&["404", "503"])

@@ -50,7 +50,16 @@ async fn node(answers: Vec<Vec<u8>>) -> (Target, tokio::task::JoinHandle<Vec<Vec
     let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
     let host = "127.0.0.1".into();
     (
-        Target { protocol: Protocol::Cql, http_auth: HttpAuth::None, host, port, account, database: None, tls: None },
+        Target {
+            protocol: Protocol::Cql,
+            http_auth: HttpAuth::None,
+            host,
+            port,
+            account,
+            ours: false,
+            database: None,
+            tls: None,
+        },
         task,
     )
 }

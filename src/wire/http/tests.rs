@@ -53,7 +53,16 @@ fn says(status: &str, headers: &str, body: &str) -> String {
 fn session(port: u16, auth: HttpAuth, password: &str) -> Http {
     let account = Account { username: "admin".into(), password: Secret::new(password) };
     let host = "127.0.0.1".into();
-    let target = Target { protocol: Protocol::Http, http_auth: auth, host, port, account, database: None, tls: None };
+    let target = Target {
+        protocol: Protocol::Http,
+        http_auth: auth,
+        host,
+        port,
+        account,
+        ours: false,
+        database: None,
+        tls: None,
+    };
     Http::open(&target).expect("a session")
 }
 
@@ -184,7 +193,7 @@ async fn over_tls_the_account_is_shown_to_the_right_server_only() {
     let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
     let host = "127.0.0.1".into();
     let (protocol, http_auth) = (Protocol::Http, HttpAuth::Basic);
-    let plain = Target { protocol, http_auth, host, port, account, database: None, tls: None };
+    let plain = Target { protocol, http_auth, host, port, account, ours: false, database: None, tls: None };
     let mut to = Authority::of("127.0.0.1").in_front_of(&plain).await;
     let answer = Http::open(&to).expect("a session").carry_out(&Call::get("/x")).await;
     assert_eq!(answer.expect("200"), Answer::Text("inside".into()));

@@ -34,7 +34,16 @@ async fn target(answer: impl Fn(ApiKey) -> Option<BytesMut> + Send + 'static) ->
     });
     let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
     let host = "127.0.0.1".into();
-    Target { protocol: Protocol::Kafka, http_auth: HttpAuth::None, host, port, account, database: None, tls: None }
+    Target {
+        protocol: Protocol::Kafka,
+        http_auth: HttpAuth::None,
+        host,
+        port,
+        account,
+        ours: false,
+        database: None,
+        tls: None,
+    }
 }
 
 /// Version 1: the code, no mechanisms.

@@ -51,14 +51,14 @@ async fn a_server_that_breaks_off_is_unreachable_and_no_password_is_told() {
         }
     });
     let target = target(port, None);
-    let fault = Tds::open(&target).await.err().expect("no server");
+    let fault = Tds::open(&target, std::time::Duration::from_secs(5)).await.err().expect("no server");
     assert!(matches!(fault, Fault::Unreachable(_)) && !format!("{fault:?}").contains("canary"), "{fault:?}");
 }
 
 fn target(port: u16, tls: Option<Trust>) -> Target {
     let account = Account { username: "sa".into(), password: Secret::new("canary-Pa55") };
     let host = "127.0.0.1".into();
-    Target { protocol: Protocol::Tds, http_auth: HttpAuth::None, host, port, account, database: None, tls }
+    Target { protocol: Protocol::Tds, http_auth: HttpAuth::None, host, port, account, ours: true, database: None, tls }
 }
 
 /// A packet of this type: the only one of its message.
@@ -138,7 +138,7 @@ async fn the_login_is_inside_tls_and_only_for_the_right_server() {
         let port = listener.local_addr().expect("address").port();
         let server = tokio::spawn(serve(listener, tls_1_2(&authority)));
         let to = target(port, Some(trust));
-        let fault = Tds::open(&to).await.err().expect("refused");
+        let fault = Tds::open(&to, std::time::Duration::from_secs(5)).await.err().expect("refused");
         assert!(!format!("{fault:?}").contains("canary"), "{fault:?}");
         assert_eq!(fault.at(&to).code, if known { "login_refused" } else { "server_not_trusted" });
         let heard = server.await.expect("the server");
@@ -162,7 +162,9 @@ async fn a_server_without_tls_is_refused_where_it_is_wanted() {
             stream.read_exact(&mut kind).await.is_ok_and(|_| kind == [0x10])
         });
         let to = target(port, Some(Authority::of("127.0.0.1").trust()));
-        let opened = tokio::time::timeout(std::time::Duration::from_secs(5), Tds::open(&to)).await;
+        let opened =
+            tokio::time::timeout(std::time::Duration::from_secs(5), Tds::open(&to, std::time::Duration::from_secs(5)))
+                .await;
         assert!(opened.is_err() || opened.is_ok_and(|o| o.is_err()), "no session");
         assert!(!server.await.expect("the server"), "{encryption}: a login in the clear");
     }

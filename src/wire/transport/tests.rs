@@ -29,7 +29,7 @@ const MYSQL_WITHOUT_TLS: &[u8] =
 fn target(protocol: Protocol, port: u16) -> Target {
     let account = Account { username: "admin".into(), password: Secret::new(PASSWORD) };
     let host = "127.0.0.1".into();
-    Target { protocol, http_auth: HttpAuth::Basic, host, port, account, database: None, tls: None }
+    Target { protocol, http_auth: HttpAuth::Basic, host, port, account, ours: false, database: None, tls: None }
 }
 
 /// A server that says `greeting` to whoever connects, and answers nothing; what it hears is kept.
@@ -57,7 +57,7 @@ fn holds(heard: &[u8], words: &[u8]) -> bool {
 }
 
 async fn refused(to: &Target) -> Error {
-    let fault = open(to).await.err().expect("no session");
+    let fault = open(to, std::time::Duration::from_secs(5)).await.err().expect("no session");
     assert!(!format!("{fault:?}").contains(PASSWORD), "{fault:?}");
     fault.at(to)
 }
