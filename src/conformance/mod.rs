@@ -6,6 +6,7 @@ mod change;
 mod egress;
 mod files;
 mod keep;
+mod open;
 mod people;
 mod repair;
 mod rig;
@@ -35,6 +36,7 @@ const CHECKS: &[(&str, Run)] = &[
     ("query", |r| Box::pin(basics::query(r))),
     ("wrong_password", |r| Box::pin(basics::wrong_password(r))),
     ("empty_password", |r| Box::pin(basics::empty_password(r))),
+    ("no_password", |r| Box::pin(open::no_password(r))),
     ("baseline", |r| Box::pin(basics::baseline(r))),
     ("limits", |r| Box::pin(basics::limits(r))),
     ("egress", |r| Box::pin(egress::egress(r))),

@@ -8,13 +8,15 @@ use minijinja::context;
 use crate::quote::{influx_ident, influx_literal, percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor,
-    HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, Port, Protocol, Role, SYSTEM_PASSWORD_FILE, Secret,
-    Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, ConfigTest, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File,
+    Floor, HttpAuth, Launch, LocalImage, Marker, Metrics, NameKind, OpenPath, PasswordFile, Port, Protocol, Repair,
+    Role, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users,
+    Version,
 };
 
 mod metrics;
 mod settings;
+mod tenant;
 mod two;
 mod users;
 
@@ -66,6 +68,8 @@ static FACTS: Facts = Facts {
         "Users read and write databases. Nobody but fluxdb makes users and databases inside the server: InfluxDB has one kind of administrator, who could remove fluxdb's own account.",
         "Version 2: databases are buckets; users log in by name and password for InfluxQL and line protocol (/query, /write). Flux and API tokens are not set up.",
         "Version 2: the password of fluxdb's own account is the operator token, which cannot be changed.",
+        "Version 1: continuous queries are off, because the server runs them with nobody's rights: with the setting on, whoever writes one database can read all of them. Subscriptions and Flux are off: users reach no other server.",
+        "1.6 answers /metrics, /debug/vars (names of databases and measurements, sizes, memory) and /debug/requests (who asks, from where) without a password and cannot be told otherwise; profiles are off. Keep its port on loopback, or take 1.8 or later.",
         "1.6, the version of Debian, is a release candidate of 1.6.7.",
     ],
 };
@@ -290,6 +294,32 @@ impl Engine for Influxdb {
             expect,
             read: |a| settings::diagnostics(a).remove("coordinator.max-concurrent-queries"),
         }]
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        tenant::attacks(cx)
+    }
+
+    fn password_file(&self, version: &str) -> PasswordFile {
+        if version.starts_with("2.") {
+            PasswordFile::EveryStart(
+                "its API wants numbers of things, which a script in the container looks up as the operator",
+            )
+        } else {
+            PasswordFile::Absent
+        }
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        tenant::repair(cx)
+    }
+
+    fn open_paths(&self, version: &str) -> &'static [OpenPath] {
+        tenant::open_paths(version)
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        tenant::SENSITIVE
     }
 
     fn users(&self) -> Option<&dyn Users> {

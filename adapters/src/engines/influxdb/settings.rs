@@ -35,7 +35,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("http.max-enqueued-write-limit", 0, 10_000, "", "0", Restart, "Writes that wait; 0 = no limit").not_in(NOT_TWO),
     Setting::flag("http.log-enabled", "false", Restart, "Log requests").not_in(NOT_TWO),
     Setting::int("retention.check-interval", 10, 86_400, "s", "1800", Restart, "Pause between two removals of expired shards").not_in(NOT_TWO),
-    Setting::flag("continuous_queries.enabled", "true", Restart, "Run continuous queries").not_in(NOT_TWO),
+    Setting::flag("continuous_queries.enabled", "false", Restart, "Run continuous queries: whoever writes a database can make one, which reads every database").not_in(NOT_TWO),
     Setting::flag("continuous_queries.log-enabled", "true", Restart, "Log continuous queries").not_in(NOT_TWO),
     Setting::flag("monitor.store-enabled", "false", Restart, "Keep the server's numbers in the database _internal").not_in(NOT_TWO),
     // Version 2
@@ -59,7 +59,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("http-write-timeout", 0, 3600, "s", "0", Restart, "Longest time for an answer; 0 = no limit").not_in(NOT_ONE),
     Setting::int("session-length", 1, 100_000, "", "60", Restart, "Minutes that a login to the user interface lasts").not_in(NOT_ONE),
     Setting::flag("session-renew-disabled", "false", Restart, "Logins end although they are used").not_in(NOT_ONE),
-    Setting::flag("ui-disabled", "false", Restart, "No user interface").not_in(NOT_ONE),
+    Setting::flag("ui-disabled", "true", Restart, "No user interface; with one, its files are served to everybody").not_in(NOT_ONE),
     Setting::flag("flux-log-enabled", "false", Restart, "Log Flux queries").not_in(NOT_ONE),
     Setting::choice("log-level", &["debug", "info", "error"], "info", Restart, "What is logged").not_in(NOT_ONE),
 ];
@@ -91,6 +91,8 @@ pub(super) fn lines(cx: &Cx, connections: u32) -> BTreeMap<String, String> {
             ("query-max-memory-bytes", all_queries.to_string()),
             ("query-initial-memory-bytes", (all_queries / at_once).min(all_queries / 4).to_string()),
             ("query-queue-size", "1024".into()),
+            // The operator alone could log in there.
+            ("ui-disabled", "true".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
@@ -105,10 +107,20 @@ pub(super) fn lines(cx: &Cx, connections: u32) -> BTreeMap<String, String> {
             ("data.max-concurrent-compactions", compactions),
             ("coordinator.max-concurrent-queries", queries),
             ("monitor.store-enabled", "false".into()),
+            // The server runs them with nobody's rights, and looks at those of who makes one for the target alone: a user
+            // of one database reads the others so (seen with 1.6).
+            ("continuous_queries.enabled", "false".into()),
+            // Only administrators make subscriptions, which send points to any address.
+            ("subscriber.enabled", "false".into()),
             ("http.bind-address", "\":8086\"".into()),
             ("http.auth-enabled", "true".into()),
+            // 1.6 does not know the next one, and serves what is below /debug/pprof to anybody. Later versions ask for a
+            // password at /debug only where profiles are on: https://docs.influxdata.com/influxdb/v1/administration/config/
+            ("http.pprof-enabled", (cx.version.id != "1.6").to_string()),
             ("http.pprof-auth-enabled", "true".into()),
             ("http.ping-auth-enabled", "true".into()),
+            // Flux calls other servers (http.post, sql.from), which nothing here turns off in it. Off is what the server has itself.
+            ("http.flux-enabled", "false".into()),
             ("http.log-enabled", "false".into()),
             ("http.max-connection-limit", connections.to_string()),
         ]
