@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use super::rig::CALL_LIMIT;
 use super::{Rig, Verdict, failed, not_offered};
 use crate::domain::conformance::Outcome;
+use crate::domain::detail::ContainerRun;
 use crate::domain::{Error, Result};
 
 mod anonymous;
@@ -138,6 +139,7 @@ pub(super) async fn no_password(rig: &mut Rig) -> Verdict {
     let host = rig.app.core.target(&record, &cx.user, None)?.host;
     let host: IpAddr = host.parse().map_err(Error::internal)?;
     let listed = rig.engine.open_paths(&record.version);
+    let before = run(rig).await?;
     let mut wrong = Vec::new();
     for (at, port) in record.ports().enumerate() {
         let listed: Vec<&OpenPath> = listed.iter().filter(|p| p.port == at).collect();
@@ -149,9 +151,17 @@ pub(super) async fn no_password(rig: &mut Rig) -> Verdict {
         wrong.extend(differences(number, &open, &listed));
     }
     wrong.extend(default_accounts(rig).await?);
-    // What strangers send must not hurt either.
+    // What strangers send must not hurt either: H2 ended of a `GET /` at its PostgreSQL port.
+    if run(rig).await? != before {
+        wrong.insert(0, "the server ended of what a stranger sent, and was started again".to_owned());
+    }
     rig.as_user(&[rig.engine.ping()]).await.map_err(|e| e.context("after strangers had asked, the user's account"))?;
     if wrong.is_empty() { Ok(Outcome::Passed) } else { failed(wrong.join("; ")) }
+}
+
+/// The process that serves now.
+async fn run(rig: &Rig) -> Result<Option<ContainerRun>> {
+    Ok(rig.app.core.runtime.inspect(&rig.container()?).await?.and_then(|d| d.summary.run()))
 }
 
 /// Something that a stranger was told.

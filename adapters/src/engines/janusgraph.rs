@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage,
-    Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template,
-    Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, Metrics, NameKind, PasswordFile, Port, Protocol, Repair, SYSTEM_PASSWORD_FILE, Secret,
+    Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod metrics;
 mod settings;
+mod tenant;
 mod users;
 
 pub(crate) static ENGINE: JanusGraph = JanusGraph;
@@ -62,6 +63,10 @@ static FACTS: Facts = Facts {
             source: include_str!("../../../config_templates/janusgraph/je.properties.j2"),
         },
         Template { name: "init.groovy", source: include_str!("../../../config_templates/janusgraph/init.groovy.j2") },
+        Template {
+            name: "authorizer.groovy",
+            source: include_str!("../../../config_templates/janusgraph/authorizer.groovy.j2"),
+        },
         Template { name: "java.args", source: include_str!("../../../config_templates/janusgraph/java.args.j2") },
         Template { name: "log4j2.xml", source: include_str!("../../../config_templates/janusgraph/log4j2.xml.j2") },
         Template { name: "start.sh", source: include_str!("../../../config_templates/janusgraph/start.sh.j2") },
@@ -72,10 +77,13 @@ static FACTS: Facts = Facts {
     single_account: false,
     extra_caps: &[],
     caveats: &[
-        "Every user may run Groovy in the server's process: it can read what the server can, the system account's password \
-         included, and change every account. The container is what holds it in.",
+        "Users send traversals: bytecode of the drivers, or text with the language gremlin-lang. Scripts in Groovy, lambdas, io() and \
+         program() are refused, since a script is the server: it reads its files, reaches other hosts and changes every account. \
+         So no user opens the management API (indices, property keys): the schema makes itself.",
+        "With the setting groovy on, every user can do all of that, fluxdb's own account included; only the container holds them in. \
+         Turn it on to make a schema, and off again.",
         "Over HTTP, passwords with a colon are refused, and some with > ? ~ or characters beyond ASCII.",
-        "Whoever changes accounts in scripts of its own must end the open transactions of the graph of accounts: else the \
+        "With that setting, whoever changes accounts in scripts of its own must end the open transactions of the graph of accounts: else the \
          old password counts until the next restart.",
         "One graph, in BerkeleyDB JE with a Lucene index; no Cassandra or HBase below, no ConfiguredGraphFactory.",
         "No TLS yet; no backup while the server runs.",
@@ -85,6 +93,11 @@ static FACTS: Facts = Facts {
 /// A script with values bound to its variables, so that they do not stand in its text (and it is compiled once).
 fn gremlin(script: &str, bindings: &Value) -> Call {
     Call::json("POST", "/", &json!({ "gremlin": script, "bindings": bindings }))
+}
+
+/// A traversal as text in gremlin-lang, which is all that anybody but fluxdb may send over HTTP.
+fn traversal(text: &str, bindings: &Value) -> Call {
+    Call::json("POST", "/", &json!({ "gremlin": text, "bindings": bindings, "language": "gremlin-lang" }))
 }
 
 /// The answer's list of texts.
@@ -114,6 +127,7 @@ impl Engine for JanusGraph {
             workers => network_workers(&cx.size),
             gremlin_pool => gremlin_pool(&cx.size),
             free_disk_bytes => 256u64 << 20,
+            groovy_for_all => settings::groovy_for_all(cx),
             cache_percent => settings::cache_percent(cx),
             system_user => FACTS.system_user,
             files => FILES_DIR,
@@ -140,7 +154,7 @@ impl Engine for JanusGraph {
     }
 
     fn ping(&self) -> Call {
-        gremlin("g.inject(1)", &json!({}))
+        traversal("g.inject(1)", &json!({}))
     }
 
     fn provision(&self, cx: &Cx) -> Vec<Call> {
@@ -164,7 +178,10 @@ impl Engine for JanusGraph {
                 shell_word(password)
             ),
             UriFormat::Cli => {
-                format!("curl -u {} --json '{{\"gremlin\":\"g.V().count()\"}}' http://{host}:{port}/", shell_word(user))
+                format!(
+                    "curl -u {} --json '{{\"gremlin\":\"g.V().count()\",\"language\":\"gremlin-lang\"}}' http://{host}:{port}/",
+                    shell_word(user)
+                )
             }
             // As the Gremlin driver and console take it: `:remote connect tinkerpop.server FILE`.
             UriFormat::Yaml => format!(
@@ -208,12 +225,12 @@ impl Engine for JanusGraph {
         // `value` is a name that Gremlin has already.
         let bindings = json!({ "wanted": value });
         Marker {
-            write: vec![gremlin(
+            write: vec![traversal(
                 "g.V().has('fluxdbMarker', 'fluxdbValue', wanted).fold()\
-                 .coalesce(__.unfold(), __.addV('fluxdbMarker').property('fluxdbValue', wanted)).iterate(); wanted",
+                 .coalesce(__.unfold(), __.addV('fluxdbMarker').property('fluxdbValue', wanted)).values('fluxdbValue')",
                 &bindings,
             )],
-            read: gremlin("g.V().has('fluxdbMarker', 'fluxdbValue', wanted).values('fluxdbValue').toList()", &bindings),
+            read: traversal("g.V().has('fluxdbMarker', 'fluxdbValue', wanted).values('fluxdbValue')", &bindings),
         }
     }
 
@@ -247,6 +264,22 @@ impl Engine for JanusGraph {
                 read,
             },
         ]
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        tenant::attacks(cx)
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        tenant::repair(cx)
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &["/gremlin", "/?gremlin=1%2B1", "/?gremlin=g.inject(1)&language=gremlin-lang", "/gremlin?gremlin=1%2B1"]
     }
 
     fn users(&self) -> Option<&dyn Users> {

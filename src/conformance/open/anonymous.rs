@@ -23,8 +23,12 @@ const PROBES: &[Probe] = &[
         bytes: clickhouse,
         served: |a| a.first() == Some(&0) && contains(a, b"ClickHouse"),
     },
-    // One whose status says well, and version of the protocol: https://h2database.com/html/features.html and its `Session`.
-    Probe { name: "H2 session", bytes: h2, served: |a| a.starts_with(b"\0\0\0\x01\0\0\0") && a.len() >= 8 },
+    // The first status and the version come before the login, the second status after it: org.h2.server.TcpServerThread.
+    Probe {
+        name: "H2 session",
+        bytes: h2,
+        served: |a| a.starts_with(b"\0\0\0\x01") && a.get(8..12) == Some(b"\0\0\0\x01"),
+    },
     Probe { name: "Bolt HELLO", bytes: bolt, served: |a| a.starts_with(b"\0\0\x04\x04") && contains(a, b"\xb1\x70") },
     Probe { name: "Kafka Metadata", bytes: kafka, served: |a| a.get(4..8) == Some(b"FLUX") },
     Probe { name: "CQL STARTUP", bytes: cql, served: |a| a.first() == Some(&0x84) && a.get(4) == Some(&2) },
@@ -72,7 +76,8 @@ fn clickhouse(cx: &Cx) -> Vec<Vec<u8>> {
     ["default", "", &cx.user.username, &cx.system.username].map(hello).into()
 }
 
-/// `org.h2.engine.SessionRemote`: versions, database, URL, name, hash of the password, key of the file, no options.
+/// `org.h2.engine.SessionRemote`: versions, database, URL, name, hash of the password, key of the file, no options; then
+/// the session gets its number (12).
 fn h2(cx: &Cx) -> Vec<Vec<u8>> {
     let int = |n: i32| n.to_be_bytes().to_vec();
     let text = |t: &str| {
@@ -83,7 +88,8 @@ fn h2(cx: &Cx) -> Vec<Vec<u8>> {
     let session = |name: String| {
         let url = format!("jdbc:h2:tcp://localhost/{database};IFEXISTS=TRUE");
         // Without name and password the hash is empty.
-        [int(6), int(21), text(database), text(&url), text(&name.to_uppercase()), int(0), int(-1), int(0)].concat()
+        let login = [text(database), text(&url), text(&name.to_uppercase()), int(0), int(-1), int(0)].concat();
+        [int(6), int(21), login, int(12), text("f0")].concat()
     };
     names(cx).into_iter().map(session).collect()
 }

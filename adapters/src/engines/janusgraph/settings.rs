@@ -54,6 +54,7 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("je.log.fileMax", 1_000_000, 1_073_741_824, "bytes", "10000000", Restart, "Size of a file of the store").takes(Takes::STORAGE_CEILING),
     Setting::int("je.checkpointer.bytesInterval", 1_000_000, 1_073_741_824, "bytes", "20000000", Restart, "Written between two checkpoints").takes(Takes::SPILL),
     Setting::int("je.log.fileCacheSize", 3, 10_000, "", "100", Restart, "Files of the store kept open").takes(Takes::FILES),
+    Setting::flag(GROOVY, "false", Restart, "Users may run scripts: each of them can then do what the server and fluxdb can"),
     Setting::int("evaluationTimeout", 100, 86_400_000, "ms", "30000", Restart, "Ends requests that take longer"),
     Setting::int("gremlinPool", 1, 1000, "", "", Restart, "Requests worked on at once").takes(Takes::workers(512)),
     Setting::int("threadPoolWorker", 1, 100, "", "", Restart, "Threads for the network").takes(Takes::workers(512)),
@@ -66,6 +67,14 @@ static CATALOGUE: &[Setting] = &[
     Setting::int("idleConnectionTimeout", 0, 86_400_000, "ms", "0", Restart, "Closes idle connections; 0 = never"),
     Setting::int("keepAliveInterval", 0, 86_400_000, "ms", "0", Restart, "Time between two pings; 0 = none"),
 ];
+
+/// Ours, for the authorizer: Gremlin Server has no such name.
+const GROOVY: &str = "groovy";
+
+/// Whether everybody may run scripts.
+pub(super) fn groovy_for_all(cx: &Cx) -> bool {
+    cx.settings.get(GROOVY).is_some_and(|v| v == "true")
+}
 
 fn is_je(setting: &Setting) -> bool {
     setting.name.starts_with("je.")
@@ -90,7 +99,7 @@ fn usual_cache_percent(cx: &Cx) -> &'static str {
 
 /// Lines of `server.yaml` for what the user has set.
 pub(super) fn server_lines(cx: &Cx) -> Vec<String> {
-    let ours = CATALOGUE.iter().filter(|s| !s.name.contains('.'));
+    let ours = CATALOGUE.iter().filter(|s| !s.name.contains('.') && s.name != GROOVY);
     ours.filter_map(|s| Some(format!("{}: {}", s.name, chosen(cx, s)?))).collect()
 }
 
