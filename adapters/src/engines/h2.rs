@@ -1,16 +1,18 @@
 //! H2 in server mode: JDBC over TCP for users, its PostgreSQL protocol for fluxdb. Facts: H2's manual and sources (2.4).
 
 use minijinja::context;
+use sha2::{Digest, Sha256};
 
 use super::sql::{self, Spelling};
 use crate::quote::{shell_word, sql_literal};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage,
-    Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template,
+    Account, Answer, Attack, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, Metrics, NameKind, Port, Protocol, Repair, Secret, Settings, Shell, Size, Stop, Template,
     Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod attacks;
 mod metrics;
 mod settings;
 mod users;
@@ -20,7 +22,8 @@ pub(crate) static ENGINE: H2 = H2;
 /// H2.
 pub(crate) struct H2;
 
-/// Without a date of its own a release ends when the next one comes: upstream fixes the newest only.
+/// Without a date of its own a release ends when the next one comes: upstream fixes the newest only. There is no official
+/// image, and no other has the launcher of images/h2, without which the server would have to be told a password at each start.
 static FACTS: Facts = Facts {
     id: "h2",
     title: "H2",
@@ -31,19 +34,19 @@ static FACTS: Facts = Facts {
     versions: &[
         Version {
             id: "2.4",
-            reference: "oscarfonts/h2:2.4.240",
+            reference: "fluxdb/h2:2.4.240",
             end_of_life: "2027-09-22",
             local: Some(LocalImage { suite: "trixie" }),
         },
         Version {
             id: "2.3",
-            reference: "oscarfonts/h2:2.3.232",
+            reference: "fluxdb/h2:2.3.232",
             end_of_life: "2025-09-22",
             local: Some(LocalImage { suite: "trixie" }),
         },
         Version {
             id: "2.2",
-            reference: "oscarfonts/h2:2.2.224",
+            reference: "fluxdb/h2:2.2.224",
             end_of_life: "2024-07-15",
             local: Some(LocalImage { suite: "trixie" }),
         },
@@ -63,7 +66,6 @@ static FACTS: Facts = Facts {
     templates: &[
         Template { name: "java.args", source: include_str!("../../../config_templates/h2/java.args.j2") },
         Template { name: "settings.sql", source: include_str!("../../../config_templates/h2/settings.sql.j2") },
-        Template { name: "start.sql", source: include_str!("../../../config_templates/h2/start.sql.j2") },
         Template { name: "start.sh", source: include_str!("../../../config_templates/h2/start.sh.j2") },
     ],
     system_user: "fluxdb",
@@ -75,7 +77,9 @@ static FACTS: Facts = Facts {
         "One database for each instance: H2 keeps its users inside a database.",
         "H2 runs in its PostgreSQL mode with lower-case names, since its PostgreSQL protocol asks for both: no BLOB, TINYINT, DATETIME, IDENTITY or AUTO_INCREMENT (use bytea, smallint, timestamp, bigserial).",
         "The roles read and readwrite count for the schema public; readwrite may also make and drop tables in every schema.",
-        "No user is an administrator: H2's administrators run Java code and read files inside the server.",
+        "No user is an administrator. There is no Java code (aliases, triggers, aggregates) and nothing that reads or writes files or URLs (CSVREAD, CSVWRITE, FILE_READ, FILE_WRITE, LINK_SCHEMA), for nobody.",
+        "There is no official image, so it must be built where it runs: H2's own jar, and a launcher that is part of fluxdb.",
+        "A user of the role readwrite can use up the server's memory or storage; the server then ends and is started again.",
         "H2 drops a connection over the PostgreSQL protocol that shows a wrong password, without a word.",
     ],
 };
@@ -113,10 +117,12 @@ impl Engine for H2 {
             // 40,000 for each GiB of heap, H2's own rule.
             max_memory_rows => max_memory_rows(memory),
             files => FILES_DIR,
-            password_file => SYSTEM_PASSWORD_FILE,
             volume => FACTS.volume_path,
+            version => cx.version.id,
             database => shell_word(database(cx)),
             system_user => cx.system.username.as_str(),
+            system_salt => hex(&salt(cx)),
+            system_hash => hex(&password_hash(&cx.system, &salt(cx))),
             user_settings => settings::lines(cx),
             user_properties => settings::properties(cx),
         }
@@ -124,7 +130,7 @@ impl Engine for H2 {
 
     fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
         let tuning = self.tuning(cx);
-        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
+        let mut files = Vec::new();
         for template in FACTS.templates {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
@@ -145,6 +151,9 @@ impl Engine for H2 {
     }
 
     fn set_password(&self, account: &Account) -> Vec<Call> {
+        if account.username == FACTS.system_user {
+            return Vec::new(); // its hash stands in a rendered file, and counts from the next start on
+        }
         vec![users::password_call(account)]
     }
 
@@ -228,6 +237,15 @@ impl Engine for H2 {
         ]
     }
 
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::all(cx)
+    }
+
+    /// Each start gives the account the hash in the rendered file, and makes it where it is missing.
+    fn repair(&self, _cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Restart)
+    }
+
     fn users(&self) -> Option<&dyn Users> {
         Some(self)
     }
@@ -259,6 +277,23 @@ fn max_memory_rows(memory_mib: u32) -> u32 {
     (heap_mib(memory_mib) * 40).max(5000)
 }
 
+/// H2's salt has eight bytes. It stays with the instance, so that a rendered file is the same each time.
+fn salt(cx: &Cx) -> [u8; 8] {
+    let digest = Sha256::new().chain_update(b"h2 salt").chain_update(cx.unique.to_be_bytes()).finalize();
+    std::array::from_fn(|i| digest[i])
+}
+
+/// What H2 keeps of a password (`org.h2.security.SHA256`): the hash of name and password in UTF-16, hashed again with a salt.
+fn password_hash(account: &Account, salt: &[u8]) -> [u8; 32] {
+    let login = format!("{}@{}", account.username.to_ascii_uppercase(), account.password.expose());
+    let units: Vec<u8> = login.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    Sha256::new().chain_update(Sha256::digest(units)).chain_update(salt).finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// A value in an H2 URL: `;` ends it, `\` escapes.
 fn jdbc_value(value: &str) -> String {
     value.replace('\\', "\\\\").replace(';', "\\;")
@@ -267,6 +302,14 @@ fn jdbc_value(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hash_is_the_one_that_the_server_keeps() {
+        // From H2 2.4.240 itself: CREATE USER FLUXDB PASSWORD 'pass', then SCRIPT.
+        let account = Account { username: "fluxdb".into(), password: Secret::new("pass") };
+        let hash = password_hash(&account, &[0xf7, 0x9a, 0x57, 0xa0, 0x44, 0xfd, 0x27, 0x82]);
+        assert_eq!(hex(&hash), "b329cdfff9dc61ccd1d1fc9c828e73faec25a72882b76a3da10f1feaef2ef6d1");
+    }
 
     #[test]
     fn a_password_cannot_leave_its_place_in_a_url() {
