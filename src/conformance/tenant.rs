@@ -40,7 +40,7 @@ pub(super) async fn tenant(rig: &mut Rig) -> Verdict {
         }
     }
     wrong.extend(in_control(rig, "after a restart").await.err());
-    remove(rig, &accounts).await?;
+    wrong.extend(remove(rig, &accounts).await.err());
     if wrong.is_empty() {
         return Ok(Outcome::Passed);
     }
