@@ -17,6 +17,8 @@ const KEPT_HEAP: u128 = 80;
 const KEPT_STORAGE: u128 = 50;
 /// With the temporary files of one session.
 const USED_STORAGE: u128 = 90;
+/// How many times the SKU's own number of connections there may be without a restart, where the server takes that.
+const HEADROOM: u32 = 4;
 /// The server's own need is taken to be at most this much of its floor, MiB.
 const MOST_FLOOR_MIB: u32 = 256;
 
@@ -83,7 +85,6 @@ pub fn budget(engine: &dyn Engine, cx: &Cx) -> Budget {
         return Budget { pids: sessions, files: sessions, ..Budget::default() };
     };
     let mut budget = Budget::default();
-    let memory = u128::from(cx.size.memory_mib) << 20;
     // Where no setting says it, the rendered configuration does.
     let (mut sessions, mut clients) = (engine.max_connections(&cx.size), 0_u32);
     let heap_mib = settings.beside(cx).iter().filter(|b| b.heap).map(|b| b.memory_mib).sum();
@@ -111,9 +112,8 @@ pub fn budget(engine: &dyn Engine, cx: &Cx) -> Budget {
                 if setting.takes.what == What::Sessions {
                     sessions = sessions.max(count());
                     if setting.apply == Apply::Dynamic {
-                        // The limit of a running container cannot be raised, so it is what the memory is enough for.
-                        let most = memory / u128::from(setting.takes.each.max(1));
-                        sessions = sessions.max(u32::try_from(most).unwrap_or(MAX_PIDS));
+                        // The limit of a running container cannot be raised: some room for a change without a restart.
+                        sessions = sessions.max(engine.max_connections(&cx.size) * HEADROOM);
                     }
                 }
                 budget.shares.push(share(settings, cx, setting, Resource::Memory, How::Kept, heap_mib));
@@ -143,6 +143,13 @@ pub struct HostShare {
     pub nofile: u32,
     /// `/dev/shm`, MiB.
     pub shm_mib: u32,
+}
+
+impl HostShare {
+    /// Whether a container with the other's limits is enough for this.
+    pub fn within(&self, other: &Self) -> bool {
+        self.pids <= other.pids && self.nofile <= other.nofile && self.shm_mib <= other.shm_mib
+    }
 }
 
 /// The most processes: what a kernel numbers when it is not told otherwise. One instance may not have more.
@@ -188,7 +195,7 @@ impl Budget {
             let of = |hows: &[How]| -> Vec<Share> {
                 let mut all: Vec<Share> =
                     self.shares.iter().filter(|s| s.resource == resource && hows.contains(&s.how)).cloned().collect();
-                all.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+                all.sort_by_key(|s| std::cmp::Reverse(s.bytes));
                 all
             };
             let mut compare = |shares: Vec<Share>, limit: u128| {
@@ -337,7 +344,7 @@ pub fn amount(bytes: u128) -> String {
         at += 1;
     }
     let tenths = (bytes * 10) >> (10 * at);
-    let rest = if tenths % 10 == 0 || at == 0 { String::new() } else { format!(".{}", tenths % 10) };
+    let rest = if tenths.is_multiple_of(10) || at == 0 { String::new() } else { format!(".{}", tenths % 10) };
     format!("{}{rest} {}", tenths / 10, units[at])
 }
 

@@ -176,7 +176,7 @@ fn limits_of_the_container_grow_with_the_instance() {
         ("postgresql", &[("max_connections", "900")][..]),
         ("postgresql", &[("max_worker_processes", "400"), ("max_wal_senders", "400")]),
         ("postgresql", &[("autovacuum_max_workers", "500")]),
-        ("mysql", &[("max_connections", "2000")]),
+        ("mysql", &[("max_connections", "4000")]),
         ("mongodb", &[("net.maxIncomingConnections", "4000")]),
         ("cassandra", &[("native_transport_max_threads", "1000")]),
     ] {

@@ -7,6 +7,7 @@ pub mod container;
 pub mod detail;
 pub mod egress;
 pub mod error;
+pub mod full;
 pub mod host;
 pub mod ids;
 pub mod instance;

@@ -4,20 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use fluxdb_adapters::{Apply, Setting};
+use fluxdb_adapters::{Apply, Cx, Setting, budget};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::converge::converge;
+use super::Core;
+use super::converge::{converge, last_lines};
 use super::drive::Op;
-use super::{Core, full, network};
+use super::network;
 use crate::domain::container::Names;
 use crate::domain::instance::InstanceRecord;
-use crate::domain::{Error, InstanceId, Result};
+use crate::domain::{Error, ErrorKind, InstanceId, Result, full};
 use crate::runtime::ContainerState;
 
 /// How long a server may take to change one setting.
 const CHANGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Lines of the log that may explain a refusal.
+const LOG_LINES: u32 = 10;
 
 /// What has to be remembered to take a change back; the operation's parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,15 +145,23 @@ async fn change_running(core: &Core, record: &InstanceRecord, before: &BTreeMap<
     for name in differing(before, &record.settings) {
         let Some(setting) = settings.catalogue().iter().find(|s| s.name == name) else { continue };
         let calls = settings.change(&cx, setting, record.settings.get(&name).map(String::as_str));
-        core.talk(record, &cx.system, None, &calls, CHANGE_LIMIT).await.map_err(advised)?;
+        if let Err(refused) = core.talk(record, &cx.system, None, &calls, CHANGE_LIMIT).await {
+            return Err(explained(core, record, refused).await);
+        }
         changed.push(name);
     }
     Ok(changed.join(", "))
 }
 
-/// The error, with what to do where the server says that its disk is full.
-fn advised(mut error: Error) -> Error {
-    error.public = full::with_advice(error.public);
+/// The error, with what the log says of a full disk: MariaDB's answer is "Failed to create specific handler file".
+async fn explained(core: &Core, record: &InstanceRecord, mut error: Error) -> Error {
+    if error.kind != ErrorKind::Unavailable && !full::says_so(&error.public) {
+        let name = Names::new(&core.owner, record.id).container();
+        let lines = last_lines(core, &name, LOG_LINES).await;
+        if let Some(line) = lines.lines().rev().find(|line| full::says_so(line)) {
+            error.public = format!("{}. Its log says: {line}\n{}", error.public.trim_end_matches('.'), full::ADVICE);
+        }
+    }
     error
 }
 
@@ -166,6 +178,11 @@ pub async fn needs_restart(core: &Core, record: &InstanceRecord, before: &BTreeM
     let engine = record.engine()?;
     let Some(settings) = engine.settings() else { return Ok(false) };
     let cx = core.cx(record).await?;
+    // A container's limits are set when it is made.
+    let earlier = Cx { settings: before.clone(), ..cx.clone() };
+    if !budget::host_share(engine, &cx).within(&budget::host_share(engine, &earlier)) {
+        return Ok(true);
+    }
     let takes = |setting: &Setting| {
         setting.apply != Apply::Dynamic
             || settings.change(&cx, setting, record.settings.get(setting.name).map(String::as_str)).is_empty()

@@ -7,7 +7,6 @@ pub mod core;
 pub mod create;
 pub mod drive;
 pub mod fault;
-pub(crate) mod full;
 pub mod host_work;
 pub mod image;
 pub mod network;

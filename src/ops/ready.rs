@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use fluxdb_adapters::{Account, Call, Cx};
 
-use super::{Core, converge, full, network, template};
+use super::{Core, converge, network, template};
 use crate::api::Limits;
 use crate::domain::container::Names;
 use crate::domain::detail::ContainerRun;
 use crate::domain::host::{HostClass, HostLimits};
 use crate::domain::instance::InstanceRecord;
-use crate::domain::{Error, ErrorKind, Result, bootstrap};
+use crate::domain::{Error, ErrorKind, Result, bootstrap, full};
 use crate::runtime::{Attested, ContainerDetail, ContainerState};
 
 /// Pauses between tries: a Redis is up in a few milliseconds, a large recovery takes minutes.

@@ -3,7 +3,7 @@
 use fluxdb_adapters::{Answer, Call};
 
 use super::Target;
-use crate::domain::{Error, ErrorKind};
+use crate::domain::{Error, ErrorKind, full};
 
 /// How rustls, below every driver, begins to say what is wrong with a certificate.
 pub(super) const NOT_TRUSTED: &str = "invalid peer certificate";
@@ -35,6 +35,13 @@ impl Fault {
                 ),
             )
             .context(why),
+            // PostgreSQL lets nobody in when it cannot write a small file; waiting makes no room.
+            Self::Unreachable(why) if full::says_so(&why) => Error::new(
+                ErrorKind::Conflict,
+                "storage_full",
+                format!("The server on {}:{} takes no connections. {}", to.host, to.port, full::ADVICE),
+            )
+            .context(why),
             Self::Unreachable(why) => Error::unavailable(
                 "endpoint_unreachable",
                 format!("The server does not answer on {}:{}; it may still be starting.", to.host, to.port),
@@ -49,7 +56,7 @@ impl Fault {
             Self::Refused(code, words) => Error::new(
                 ErrorKind::Invalid,
                 "query_failed",
-                format!("The server refused a statement ({code}): {words}"),
+                full::with_advice(format!("The server refused a statement ({code}): {words}")),
             ),
             Self::TooSlow(why) => Error::new(
                 ErrorKind::Timeout,

@@ -63,6 +63,12 @@ fn fill(world: &World, id: InstanceId, path: &str) {
     assert!(free.trim().parse::<u64>().unwrap() < 16, "{free} KiB are free");
 }
 
+/// Gives the room back, from outside.
+fn empty(world: &World, id: InstanceId) {
+    let volume = world.names(id).volume();
+    must(&format!("rm $(podman volume inspect --format '{{{{.Mountpoint}}}}' {volume})/filler.*"));
+}
+
 async fn put(world: &World, id: InstanceId, name: &str, value: &str) -> (OperationState, String) {
     let settings = BTreeMap::from([(name.to_owned(), value.to_owned())]);
     let accepted = world.app.update_settings(&caller(), id, UpdateSettings { settings }).await.unwrap();
@@ -90,23 +96,23 @@ async fn postgresql_on_a_full_disk_keeps_its_settings_and_can_be_deleted() {
     on_a_small_disk(&world, instance.id, dir.path(), 200).await;
     fill(&world, instance.id, "/var/lib/postgresql");
 
-    let before = sh(&format!("podman inspect --format '{{{{.Id}}}}' {}", world.names(instance.id).container()));
+    // At its last block PostgreSQL may let nobody in any more, or run on; what fluxdb says and does fits either.
     let (state, detail) = put(&world, instance.id, "work_mem", "8192").await;
+    println!("work_mem on the full disk: {state:?} {detail}");
     assert_eq!(state, OperationState::Failed);
-    assert!(detail.contains("No space left on device") && detail.contains("free some there"), "{detail}");
-    as_before(&world, &instance, &check).await;
-    let after = sh(&format!("podman inspect --format '{{{{.Id}}}}' {}", world.names(instance.id).container()));
-    assert_eq!(before, after, "what still has the old values is not restarted");
-
-    // A restart does not need room that it had before.
-    let (state, detail) = put(&world, instance.id, "shared_buffers", "128").await;
-    println!("a restart on the full disk: {state:?} {detail}");
+    assert!(detail.contains("no space left on the disk that holds its volume"), "{detail}");
     let view = world.app.instance_view(instance.id).unwrap();
+    let advised = view.last_error.is_some_and(|e| e.detail.contains("free some there"));
+    assert!(view.state == State::Running || advised, "{:?}", view.state);
     assert!(
-        view.state == State::Running || view.last_error.is_some_and(|e| e.detail.contains("free some there")),
-        "{:?}: {detail}",
-        view.state
+        world.app.core.registry.record(instance.id).unwrap().settings.is_empty(),
+        "the settings are those from before"
     );
+
+    // With room again it comes back by itself.
+    empty(&world, instance.id);
+    as_before(&world, &instance, &check).await;
+    fill(&world, instance.id, "/var/lib/postgresql");
     world.deleted(instance.id).await;
     assert_eq!(loops(&dir.path().join("disk.img")), "", "the disk is let go");
     world.end().await;
@@ -125,6 +131,7 @@ async fn mariadb_gets_its_old_redo_log_back_when_the_new_one_fills_the_disk() {
     let (state, detail) = put(&world, instance.id, "innodb_log_file_size", "2048").await;
     println!("a redo log without room: {state:?} {detail}");
     assert_eq!(state, OperationState::Failed, "{detail}");
+    assert!(detail.contains("no space left on the disk that holds its volume"), "{detail}");
     as_before(&world, &instance, &check).await;
     world.deleted(instance.id).await;
     assert_eq!(loops(&dir.path().join("disk.img")), "");

@@ -2,7 +2,7 @@
 
 /// What is said by the C library, by PostgreSQL, MariaDB and MySQL (`Errcode: 28`, `error: 28`), InnoDB, the JVM, Go, SQLite
 /// and SQL Server.
-const SIGNS: [&str; 9] = [
+const SIGNS: [&str; 10] = [
     "no space left on device",
     "enospc",
     "errno 28",
@@ -10,6 +10,7 @@ const SIGNS: [&str; 9] = [
     "errcode: 28",
     "error: 28",
     "error code 28",
+    "failed with error 28",
     "disk is full",
     "disk full",
 ];
@@ -26,7 +27,7 @@ pub fn says_so(text: &str) -> bool {
 
 /// The text, with the advice where it says so.
 pub fn with_advice(text: String) -> String {
-    if says_so(&text) { format!("{text}\n{ADVICE}") } else { text }
+    if says_so(&text) && !text.contains(ADVICE) { format!("{text}\n{ADVICE}") } else { text }
 }
 
 #[cfg(test)]
