@@ -108,13 +108,13 @@ pub fn budget(engine: &dyn Engine, cx: &Cx) -> Budget {
             What::Heap(how) => budget.shares.push(share(settings, cx, setting, Resource::Heap, how, heap_mib)),
             What::Storage(how) => budget.shares.push(share(settings, cx, setting, Resource::Storage, how, heap_mib)),
             What::Sessions | What::Clients => {
-                clients = clients.saturating_add(count());
+                // The limits of a running container cannot be raised: some room for a change without a restart.
+                let dynamic = setting.apply == Apply::Dynamic;
+                let room = if dynamic { engine.max_connections(&cx.size) * HEADROOM } else { 0 };
+                let most = count().max(room);
+                clients = clients.saturating_add(most);
                 if setting.takes.what == What::Sessions {
-                    sessions = sessions.max(count());
-                    if setting.apply == Apply::Dynamic {
-                        // The limit of a running container cannot be raised: some room for a change without a restart.
-                        sessions = sessions.max(engine.max_connections(&cx.size) * HEADROOM);
-                    }
+                    sessions = sessions.max(most);
                 }
                 budget.shares.push(share(settings, cx, setting, Resource::Memory, How::Kept, heap_mib));
             }

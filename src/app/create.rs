@@ -196,7 +196,8 @@ impl App {
         let mut values = Wrong::default();
         check_settings(&mut values, engine, &version, &settings, None);
         // Sizes are added up when each is one.
-        if let (Some(version), true) = (facts.version(&version), values.is_empty()) {
+        let sized = values.is_empty() && check_storage(size.storage_gib).is_ok();
+        if let (Some(version), true) = (facts.version(&version), sized) {
             budget::check(&mut values, engine, version, size, &settings, None);
         }
         wrong.append(values);

@@ -80,7 +80,7 @@ async fn a_dynamic_setting_restarts_only_where_the_container_is_too_small_for_it
     let app = TestApp::start().await;
     let made = app.create(json!({"name": "demo", "engine": "mariadb", "sku": "D2s"})).await;
     let path = format!("/databases/{}/settings?wait=20", made["instance"]["id"].as_str().unwrap());
-    for (connections, restarts) in [("600", false), ("1800", false), ("4000", true)] {
+    for (connections, restarts) in [("600", false), ("1800", false), ("2300", true)] {
         let body = json!({"settings": {"max_connections": connections}});
         let done = app.call(Method::PUT, &path).json(&body).send().await.expect(200);
         let steps = done["operation"]["steps"].as_array().unwrap();

@@ -95,7 +95,7 @@ fn assert_file_system(inside: &Inside, instance: &Instance) {
         }
     }
     for tmpfs in facts.tmpfs {
-        let size = format!("size={}k", tmpfs.size_mib * 1024);
+        let size = format!("size={}k", budget::tmpfs_mib(tmpfs.size_mib, instance.size.memory_mib) * 1024);
         assert!(mount(tmpfs.path)[3].contains(&size), "{size}: {:?}", mount(tmpfs.path));
     }
     let volume = mount(facts.volume_path);

@@ -109,7 +109,8 @@ pub struct User {
 pub struct Tmpfs {
     /// Absolute path in the container.
     pub path: &'static str,
-    /// Size limit in MiB. Counts against the instance's memory.
+    /// Size limit in MiB for a small instance; from 16 on it grows with the memory ([`crate::budget::tmpfs_mib`]), against
+    /// which it counts.
     pub size_mib: u32,
     /// Whether programs may be run from it: only for servers that unpack native libraries there.
     pub exec: bool,
