@@ -6,6 +6,7 @@ use fluxdb_adapters::{Account, HttpAuth, Protocol, Secret};
 
 use super::{Rig, Verdict, failed, not_offered};
 use crate::domain::conformance::Outcome;
+use crate::domain::detail::ContainerSummary;
 use crate::domain::{Error, Result};
 
 /// How long a server may settle before its idle memory is read.
@@ -16,7 +17,7 @@ pub(super) async fn create(rig: &mut Rig) -> Verdict {
     rig.instance = Some(rig.shown()?);
     tokio::time::sleep(SETTLE).await;
     let detail = rig.app.core.runtime.inspect(&rig.container()?).await?;
-    rig.idle_mib = detail.map_or(0, |d| memory_bytes(d.summary.pid) >> 20);
+    rig.idle_mib = detail.map_or(0, |d| memory_bytes(&d.summary) >> 20);
     Ok(Outcome::Passed)
 }
 
@@ -63,7 +64,7 @@ pub(super) async fn baseline(rig: &mut Rig) -> Verdict {
         return not_offered("the containers are on another machine: only what Podman says was compared");
     }
     let facts = rig.engine.facts();
-    for pid in processes(detail.summary.pid)? {
+    for pid in processes(&detail.summary)? {
         let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
         let field = |name: &str| {
             let line = status.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
@@ -115,12 +116,16 @@ pub(super) async fn metrics(rig: &mut Rig) -> Verdict {
     Ok(Outcome::Passed)
 }
 
-/// Every process in the same control group as this one.
-fn processes(pid: i32) -> Result<Vec<String>> {
+/// Every process in the control group of a container; where it has none of its own (rootless on cgroup v1), the first.
+fn processes(container: &ContainerSummary) -> Result<Vec<String>> {
+    let pid = container.pid;
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).map_err(Error::internal)?;
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        if !path.contains(&container.id) {
+            continue;
+        }
         let dir = match controllers {
             "" => format!("/sys/fs/cgroup{path}"),
             c if c.split(',').any(|c| c == "pids") => format!("/sys/fs/cgroup/{c}{path}"),
@@ -133,8 +138,9 @@ fn processes(pid: i32) -> Result<Vec<String>> {
     Ok(vec![pid.to_string()])
 }
 
-/// What the control group uses, page cache that could be dropped left out; 0 where it cannot be read.
-fn memory_bytes(pid: i32) -> u64 {
+/// What the control group uses, page cache that could be dropped left out; 0 where it has none or it cannot be read.
+fn memory_bytes(container: &ContainerSummary) -> u64 {
+    let pid = container.pid;
     let Ok(groups) = std::fs::read_to_string(format!("/proc/{pid}/cgroup")) else { return 0 };
     let number = |path: String| std::fs::read_to_string(path).ok().and_then(|t| t.trim().parse::<u64>().ok());
     let stat = |path: String, key: &str| {
@@ -144,6 +150,9 @@ fn memory_bytes(pid: i32) -> u64 {
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        if !path.contains(&container.id) {
+            continue;
+        }
         let (dir, file, key) = match controllers {
             "" => (format!("/sys/fs/cgroup{path}"), "memory.current", "inactive_file "),
             "memory" => (format!("/sys/fs/cgroup/memory{path}"), "memory.usage_in_bytes", "total_inactive_file "),

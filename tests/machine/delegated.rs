@@ -44,6 +44,24 @@ fn assert_limited(guest: &Guest, instance: &Value) {
     assert!(says("Uid").split_whitespace().all(|uid| uid.parse::<u32>().unwrap() >= 100_000), "{}", says("Uid"));
 }
 
+/// Outgoing traffic through pasta is closed, opened and closed again; the machine's gateway takes the datagram.
+fn assert_confined(guest: &Guest, name: &str) {
+    let id = guest.json(USER, &format!("show {name}"))["id"].as_str().unwrap().to_owned();
+    let sent = || {
+        let script = "exec 3<>/dev/udp/10.0.2.2/9 && echo -n x >&3";
+        let container = format!("$(podman ps -q --filter name={id})");
+        guest
+            .run(USER, &format!("podman exec {container} bash -c '{script}' 2> /dev/null && echo sent || echo refused"))
+    };
+    let network = || guest.json(USER, &format!("show {name}"))["network"].clone();
+    assert_eq!((network()["egress"].clone(), network()["enforced"].clone()), ("closed".into(), true.into()));
+    assert_eq!(sent(), "refused");
+    guest.fluxdb(USER, &format!("update {name} --egress"));
+    assert_eq!(sent(), "sent");
+    guest.fluxdb(USER, &format!("update {name} --no-egress"));
+    assert_eq!(sent(), "refused");
+}
+
 /// Weight of CPU under contention, from a small share to a large one.
 fn weight(guest: &Guest, instance: &Value) -> u32 {
     kernel(guest, instance["id"].as_str().unwrap())("cpu.weight").parse().unwrap()
@@ -59,6 +77,9 @@ fn every_series(engine: &str, image: &str) {
         let instance = guest.json(USER, &format!("show {name}"));
         assert_eq!((&instance["state"], &instance["health"]), (&"RUNNING".into(), &"UP".into()), "{instance:#}");
         assert_limited(&guest, &instance);
+        if sku == "B1s" {
+            assert_confined(&guest, &name);
+        }
         weights.push(weight(&guest, &instance));
         if sku != "B1s" {
             guest.fluxdb(USER, &format!("delete {name} --yes"));

@@ -106,6 +106,10 @@ fn used_through_its_socket() {
     assert_eq!(limits["enforced"], true, "{instance:#}");
     assert_eq!(limits["effective"]["memory_bytes"], 1024_u64 << 20, "{limits:#}");
     assert_eq!(limits["effective"]["cpu_quota_us"], 100_000, "{limits:#}");
+    // Its network namespace is out of reach too, and that is said.
+    assert_eq!(instance["network"]["enforced"], false, "{instance:#}");
+    assert!(instance["network"]["reason"].as_str().unwrap().contains("another machine"), "{instance:#}");
+    assert_eq!(instance["badges"], serde_json::json!(["EGRESS_NOT_ENFORCED"]), "{instance:#}");
     assert_eq!(guest.run(USER, "podman ps -q").lines().count(), 1);
     here.fluxdb(&["delete", "demo", "--yes"]);
     assert_eq!(guest.run(USER, "podman ps -aq; podman volume ls -q; podman secret ls -q"), "");

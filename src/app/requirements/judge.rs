@@ -232,7 +232,7 @@ fn network_backend(facts: &Facts, host: &HostInfo) -> Requirement {
 /// Whether instances can be kept from reaching anything but their clients.
 fn egress(facts: &Facts) -> Requirement {
     let name = "egress";
-    if !is_local(facts) {
+    if facts.host.as_ref().is_ok_and(|host| !host.local) {
         return missing(
             name,
             false,
