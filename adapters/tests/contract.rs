@@ -63,6 +63,15 @@ fn ids_are_unique_and_versions_exist() {
 }
 
 #[test]
+fn whoever_is_copied_can_say_who_it_is() {
+    each(|engine, cx| {
+        if engine.seed().is_some() {
+            assert!(!engine.identifiers(cx).is_empty(), "{} {}", engine.facts().id, cx.version.id);
+        }
+    });
+}
+
+#[test]
 fn images_are_pinned_and_name_no_registry() {
     for facts in all().iter().map(|e| e.facts()) {
         for version in facts.versions {

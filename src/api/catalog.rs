@@ -25,7 +25,7 @@ pub struct EngineView {
     pub default_version: String,
     /// Ports.
     pub ports: BTreeMap<String, u16>,
-    /// Abilities.
+    /// What can be done with its default version here, now; `versions` has the same for each.
     pub capabilities: BTreeMap<String, bool>,
     /// The least memory, MiB.
     pub minimum_memory_mib: u32,
@@ -34,7 +34,7 @@ pub struct EngineView {
     pub verified: String,
     /// What a user should know before choosing it.
     pub caveats: Vec<String>,
-    /// Roles of inner users: `null` where it is offered, otherwise why not. Empty where users cannot be made.
+    /// Roles of inner users: `null` where it is offered, otherwise why not. Empty where no route makes users (`capabilities`).
     pub roles: BTreeMap<String, Option<String>>,
     /// Parameters that can be changed.
     pub settings: Vec<SettingView>,
@@ -55,6 +55,8 @@ pub struct EngineVersion {
     pub buildable: bool,
     /// As of the engine, for this version.
     pub verified: String,
+    /// What can be done with this version here, now: true only where the server can and a route offers it.
+    pub capabilities: BTreeMap<String, bool>,
 }
 
 /// A SKU, and what it becomes on this host.

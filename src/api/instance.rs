@@ -92,7 +92,7 @@ pub struct Instance {
     pub badges: Vec<String>,
     /// Each action, and why it is not possible now.
     pub allowed_actions: Vec<AllowedAction>,
-    /// What this engine can do here.
+    /// What can be done with this instance: true only where its engine and version can and a route offers it.
     pub capabilities: BTreeMap<String, bool>,
     /// Where clients connect.
     pub endpoint: Endpoint,

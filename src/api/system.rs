@@ -100,6 +100,30 @@ pub struct SystemInfo {
     pub memory_mib_allocatable: u64,
     /// Memory promised, MiB.
     pub memory_mib_allocated: u64,
+    /// Where the data of instances lies.
+    pub storage: StorageInfo,
+    /// How much of the audit log there is.
+    pub audit: AuditInfo,
+}
+
+/// Where the data of instances lies.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct StorageInfo {
+    /// Podman's directory of volumes, on its own machine.
+    pub volumes: String,
+    /// Whether what lies there is encrypted on the disk, by this host: `yes`, `no` or `unknown`.
+    pub encrypted_at_rest: String,
+    /// By what, or why not.
+    pub detail: String,
+}
+
+/// How much of the audit log there is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AuditInfo {
+    /// Days that its lines are kept; 0 = for ever.
+    pub keep_days: u32,
+    /// When its oldest line was written.
+    pub oldest_at: Option<String>,
 }
 
 /// `GET /podman/status`

@@ -8,6 +8,7 @@ use crate::api::WorkerStatus;
 use crate::domain::Result;
 use crate::ops::Core;
 
+pub mod abilities;
 pub mod accept;
 pub mod access;
 pub mod actions;

@@ -1,9 +1,12 @@
 //! Whether this host can run instances, what is missing, and what to do about it.
 
-use crate::api::Requirements;
+use crate::api::{Requirements, StorageInfo};
 use crate::config::Config;
+use crate::domain::host::HostInfo;
 use crate::runtime::ContainerRuntime;
+use at_rest::AtRest;
 
+mod at_rest;
 mod gather;
 mod judge;
 mod parse;
@@ -18,4 +21,14 @@ pub async fn check(runtime: Option<&dyn ContainerRuntime>, config: &Config) -> R
     let facts = gather::facts(runtime, config).await;
     let items = judge::all(&facts, config);
     Requirements { ok: items.iter().all(|item| item.ok || !item.required), items }
+}
+
+/// Whether what lies in the volumes is encrypted on the disk.
+pub async fn storage(host: &HostInfo) -> StorageInfo {
+    let (word, detail) = match gather::encrypted(Ok(host)).await {
+        AtRest::Yes(how) => ("yes", how),
+        AtRest::No(why) => ("no", why),
+        AtRest::Unknown(why) | AtRest::Zfs(why) => ("unknown", why),
+    };
+    StorageInfo { volumes: host.volume_path.clone(), encrypted_at_rest: word.into(), detail }
 }

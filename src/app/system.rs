@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError};
 use fluxdb_adapters::Role;
 use serde_json::json;
 
+use super::abilities::{capabilities, offered};
 use super::accept::Asked;
 use super::caller::Caller;
-use super::views::capabilities;
 use super::{App, actions, requirements};
 use crate::api::{
-    Accepted, EngineVersion, EngineView, PodmanStatus, Requirements, SkuView, Status, SystemInfo, WorkerStatus,
+    Accepted, AuditInfo, EngineVersion, EngineView, PodmanStatus, Requirements, SkuView, Status, SystemInfo,
+    WorkerStatus,
 };
 use crate::domain::admission::admit;
 use crate::domain::host::{HostClass, HostInfo, HostLimits};
@@ -84,6 +85,11 @@ impl App {
             vcpu_allocated: vcpu,
             memory_mib_allocatable: (capacity.memory_mib as f64 * capacity.memory_overcommit) as u64,
             memory_mib_allocated: memory,
+            storage: requirements::storage(&host).await,
+            audit: AuditInfo {
+                keep_days: self.core.config.audit.keep_days,
+                oldest_at: self.core.store.read(crate::store::audit::oldest).await?,
+            },
         })
     }
 
@@ -164,17 +170,19 @@ impl App {
                         ended: today.as_str() > v.end_of_life,
                         buildable: sources.local.is_some(),
                         verified: conformance::verified(facts.id, Some(v.id)).into(),
+                        capabilities: capabilities(engine, v.id),
                     }
                 })
                 .collect(),
             default_version: facts.default_version.to_owned(),
             ports: facts.ports.iter().map(|p| (p.name.to_owned(), p.number)).collect(),
-            capabilities: capabilities(engine),
+            capabilities: capabilities(engine, facts.default_version),
             minimum_memory_mib: facts.floor.memory_mib,
             verified: conformance::verified(facts.id, None).into(),
             caveats: facts.caveats.iter().map(|c| (*c).to_owned()).collect(),
             roles: engine
-                .users()
+                .users_in(facts.default_version)
+                .filter(|_| offered("users"))
                 .map(|users| {
                     let offered = |r: Role| (r.as_str().to_owned(), users.role(r).err().map(str::to_owned));
                     Role::ALL.map(offered).into()

@@ -1,10 +1,9 @@
 //! Records as the API shows them.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use fluxdb_adapters::{Account, Endpoint as To, Secret, UriFormat};
 
+use super::abilities::capabilities;
 use super::{App, actions};
 use crate::api::{Endpoint, ImageRef, Instance, InstanceSize, Network, PublishedPort};
 use crate::domain::InstanceId;
@@ -73,7 +72,7 @@ impl App {
                 .filter(|_| matches!(entry.observed, Observed::Present { ready: true, .. })),
             badges,
             allowed_actions: actions::allowed(entry),
-            capabilities: engine.map(capabilities).unwrap_or_default(),
+            capabilities: engine.map(|e| capabilities(e, &record.version)).unwrap_or_default(),
             endpoint: self.endpoint(record),
             endpoints: facts
                 .map(|f| {
@@ -134,18 +133,4 @@ impl App {
 fn network(entry: &Entry) -> Network {
     let egress = entry.record.egress();
     if entry.network.egress == egress { entry.network.clone() } else { Network { egress, ..Network::default() } }
-}
-
-/// What an engine can do; each entry follows from an ability or fact of its adapter.
-pub(super) fn capabilities(engine: &dyn fluxdb_adapters::Engine) -> BTreeMap<String, bool> {
-    BTreeMap::from([
-        ("databases".to_owned(), engine.databases().is_some()),
-        ("metrics".to_owned(), engine.metrics().is_some()),
-        ("named_databases".to_owned(), engine.facts().default_database.is_some()),
-        ("quick_create".to_owned(), engine.seed().is_some()),
-        ("resize".to_owned(), true),
-        ("settings".to_owned(), engine.settings().is_some()),
-        ("tls".to_owned(), false),
-        ("users".to_owned(), engine.users().is_some()),
-    ])
 }

@@ -5,7 +5,7 @@ use super::client::{self, Change, typed};
 use super::exit::{CliError, Exit, Result};
 use super::output::{Rows, age, when};
 use super::session::Session;
-use crate::api::{AuditEntry, CreateToken, CreatedToken, Token};
+use crate::api::{AuditEntry, CreateToken, CreatedToken, SystemInfo, Token};
 use crate::app::Permission;
 use crate::domain::{InstanceId, TokenId};
 
@@ -120,5 +120,13 @@ pub fn audit(session: &Session, args: &AuditArgs) -> Result {
         }
         Ok(rows)
     };
-    session.out.items(items, table, "Nothing has been done yet.")
+    session.out.items(items, table, "Nothing has been done yet.")?;
+    let info: SystemInfo = client.read("/system-info", &[])?;
+    let kept = match info.audit.keep_days {
+        0 => "for ever".to_owned(),
+        days => format!("for {days} days"),
+    };
+    let oldest = info.audit.oldest_at.map(|at| format!("; the oldest is of {}", when(&at))).unwrap_or_default();
+    session.out.remark(format!("Lines are kept {kept} (audit.keep_days){oldest}."));
+    Ok(())
 }

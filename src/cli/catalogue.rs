@@ -47,7 +47,7 @@ pub fn engines(session: &Session, args: &EnginesArgs) -> Result {
 }
 
 fn engine_detail(session: &Session, e: EngineView) -> Result {
-    let able: Vec<_> = e.capabilities.iter().filter(|(_, can)| **can).map(|(name, _)| name.as_str()).collect();
+    let able: Vec<String> = e.capabilities.into_iter().filter(|(_, can)| *can).map(|(name, _)| name).collect();
     session.out.pairs(&[
         ("Engine", format!("{} ({})", e.title, e.id)),
         ("Category", e.category),
@@ -56,11 +56,13 @@ fn engine_detail(session: &Session, e: EngineView) -> Result {
         ("Abilities", able.join(", ")),
     ])?;
     session.out.line("")?;
-    let mut rows = Rows::new(&["version", "image", "fixed until", "can be built"]);
+    let mut rows = Rows::new(&["version", "image", "fixed until", "can be built", "not in this version"]);
     for v in e.versions {
         let until = if v.ended { format!("{} (ended)", v.end_of_life) } else { v.end_of_life };
         let id = if v.id == e.default_version { format!("{} (default)", v.id) } else { v.id };
-        rows.push([id, v.image, until, if v.buildable { "yes" } else { "no" }.to_owned()]);
+        let lacks: Vec<_> = able.iter().filter(|a| v.capabilities.get(*a) != Some(&true)).map(String::as_str).collect();
+        let built = if v.buildable { "yes" } else { "no" }.to_owned();
+        rows.push([id, v.image, until, built, lacks.join(", ")]);
     }
     session.out.table(&rows)
 }

@@ -23,6 +23,7 @@ pub fn problems(config: &Config) -> Vec<(&'static str, String)> {
     range("operations.image_deadline_secs", config.operations.image_deadline_secs, 10, 86_400);
     range("operations.ready_deadline_secs", config.operations.ready_deadline_secs, 1, 86_400);
     range("operations.keep_days", config.operations.keep_days.into(), 1, 36_500);
+    range("audit.keep_days", config.audit.keep_days.into(), 0, 36_500);
     range("workers.health_period_secs", config.workers.health_period_secs, 1, 3600);
     range("workers.reconcile_period_secs", config.workers.reconcile_period_secs, 1, 3600);
 

@@ -32,6 +32,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// How long work may take.
     pub operations: OperationConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
     /// Background workers.
     pub workers: WorkerConfig,
     /// Logs.
@@ -225,6 +227,20 @@ pub struct OperationConfig {
 impl Default for OperationConfig {
     fn default() -> Self {
         Self { instance_deadline_secs: 600, image_deadline_secs: 1800, ready_deadline_secs: 120, keep_days: 90 }
+    }
+}
+
+/// The audit log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// Days that its lines are kept; 0 = for ever.
+    pub keep_days: u32,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { keep_days: 365 }
     }
 }
 

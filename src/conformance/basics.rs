@@ -117,7 +117,7 @@ pub(super) async fn metrics(rig: &mut Rig) -> Verdict {
 }
 
 /// Every process in the control group of a container; where it has none of its own (rootless on cgroup v1), the first.
-fn processes(container: &ContainerSummary) -> Result<Vec<String>> {
+pub(super) fn processes(container: &ContainerSummary) -> Result<Vec<String>> {
     let pid = container.pid;
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).map_err(Error::internal)?;
     for line in groups.lines() {

@@ -5,11 +5,14 @@ mod basics;
 mod change;
 mod egress;
 mod files;
+mod identity;
 mod keep;
 mod open;
 mod people;
 mod repair;
 mod rig;
+mod scan;
+mod secrets;
 mod tenant;
 
 use std::time::Duration;
@@ -40,6 +43,8 @@ const CHECKS: &[(&str, Run)] = &[
     ("baseline", |r| Box::pin(basics::baseline(r))),
     ("limits", |r| Box::pin(basics::limits(r))),
     ("egress", |r| Box::pin(egress::egress(r))),
+    ("identity", |r| Box::pin(identity::identity(r))),
+    ("secrets_at_rest", |r| Box::pin(secrets::secrets_at_rest(r))),
     ("metrics", |r| Box::pin(basics::metrics(r))),
     ("restart_keeps_data", |r| Box::pin(keep::restart(r))),
     ("recreate_keeps_data", |r| Box::pin(keep::recreate(r))),

@@ -15,7 +15,7 @@ use crate::domain::conformance::{Check, Row, Server};
 use crate::domain::container::Names;
 use crate::domain::instance::InstanceRecord;
 use crate::domain::operation::OperationState;
-use crate::domain::{Error, ErrorKind, Result};
+use crate::domain::{Error, ErrorKind, InstanceId, Result};
 use crate::runtime::podman::PodmanRuntime;
 use crate::store::Store;
 use crate::vault::{Vault, passwords};
@@ -59,6 +59,8 @@ pub struct Rig {
     pub ready: Duration,
     /// Memory of the idle server, MiB.
     pub idle_mib: u64,
+    /// Further instances, until they are removed.
+    others: Vec<InstanceId>,
     dir: std::path::PathBuf,
     runtime: Arc<PodmanRuntime>,
 }
@@ -96,23 +98,13 @@ impl Rig {
         app.core.refresh_host().await?;
         daemon::start_workers(&app);
         let password = passwords::generate();
-        Ok(Self { app, engine, instance: None, password, options, ready: Duration::ZERO, idle_mib: 0, dir, runtime })
+        let (ready, others) = (Duration::ZERO, Vec::new());
+        Ok(Self { app, engine, instance: None, password, options, ready, idle_mib: 0, others, dir, runtime })
     }
 
     /// Asks for the instance and waits until it is ready.
     pub async fn create(&mut self) -> Result<Operation> {
-        let facts = self.engine.facts();
-        let fits = |s: &&crate::domain::sku::Sku| s.size.memory_mib >= facts.floor.memory_mib;
-        let smallest = crate::domain::sku::SKUS.iter().filter(fits).min_by_key(|s| s.size.memory_mib);
-        let sku = self.options.sku.clone().or_else(|| smallest.map(|s| s.id.to_owned()));
-        let body = CreateInstance {
-            name: format!("conformance-{}", facts.id),
-            engine: facts.id.to_owned(),
-            version: self.options.version.clone(),
-            sku,
-            password: Some(self.password.expose().to_owned()),
-            ..CreateInstance::default()
-        };
+        let body = self.request("", Some(self.password.expose().to_owned()));
         let asked = Instant::now();
         let accepted = self.app.create_instance(&caller(), body).await?;
         self.instance.clone_from(&accepted.instance);
@@ -126,6 +118,43 @@ impl Rig {
             _ => asked.elapsed(),
         };
         Ok(operation)
+    }
+
+    /// A second instance like the first, of the same template.
+    pub(super) async fn another(&mut self) -> Result<Other> {
+        let accepted = self.app.create_instance(&caller(), self.request("-2", None)).await?;
+        let id = accepted.instance.as_ref().map(|i| i.id).ok_or_else(|| Error::internal("nothing was made"))?;
+        self.others.push(id);
+        self.ended(accepted).await?;
+        Ok(Other { id })
+    }
+
+    /// Removes it again.
+    pub(super) async fn remove_other(&mut self, id: InstanceId) -> Result<()> {
+        let accepted = self.app.delete_instance(&caller(), id).await?;
+        self.ended(accepted).await?;
+        self.others.retain(|other| *other != id);
+        Ok(())
+    }
+
+    /// Podman itself.
+    pub(super) fn podman(&self) -> &PodmanRuntime {
+        &self.runtime
+    }
+
+    /// The smallest instance of the engine.
+    fn request(&self, suffix: &str, password: Option<String>) -> CreateInstance {
+        let facts = self.engine.facts();
+        let fits = |s: &&crate::domain::sku::Sku| s.size.memory_mib >= facts.floor.memory_mib;
+        let smallest = crate::domain::sku::SKUS.iter().filter(fits).min_by_key(|s| s.size.memory_mib);
+        CreateInstance {
+            name: format!("conformance-{}{suffix}", facts.id),
+            engine: facts.id.to_owned(),
+            version: self.options.version.clone(),
+            sku: self.options.sku.clone().or_else(|| smallest.map(|s| s.id.to_owned())),
+            password,
+            ..CreateInstance::default()
+        }
     }
 
     /// Waits for an operation to succeed.
@@ -216,10 +245,10 @@ impl Rig {
     /// Removes what is left, whatever happened before: by label, so only what this run made.
     pub async fn end(self) {
         let core = &self.app.core;
-        if let Some(instance) = &self.instance
-            && core.registry.record(instance.id).is_some()
-        {
-            let _ = crate::ops::converge::purge(core, instance.id).await;
+        for id in self.instance.iter().map(|i| i.id).chain(self.others) {
+            if core.registry.record(id).is_some() {
+                let _ = crate::ops::converge::purge(core, id).await;
+            }
         }
         for row in core.store.read(crate::store::templates::all).await.unwrap_or_default() {
             let _ = crate::ops::template::discard(core, &row).await;
@@ -231,6 +260,12 @@ impl Rig {
         self.runtime.end_service().await;
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// A further instance.
+pub struct Other {
+    /// Its id.
+    pub id: InstanceId,
 }
 
 /// Who asks: the suite itself.

@@ -23,6 +23,8 @@ pub struct HostInfo {
     pub storage_driver: String,
     /// Where images and volumes are.
     pub graph_root: String,
+    /// Where volumes are.
+    pub volume_path: String,
     /// Bytes on that file system.
     pub storage_total_bytes: u64,
     /// Bytes free there.

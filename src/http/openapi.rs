@@ -222,6 +222,15 @@ mod tests {
 
     /// The file that clients are generated from is what this binary serves.
     #[test]
+    fn abilities_are_offered_where_there_is_a_route_for_them() {
+        let document: serde_json::Value = serde_json::from_str(&super::document()).expect("JSON");
+        for ability in crate::app::abilities::ABILITIES {
+            let served = document["paths"].get(ability.route).is_some();
+            assert_eq!(served, ability.offered, "{} at {}: see app::abilities", ability.name, ability.route);
+        }
+    }
+
+    #[test]
     fn the_checked_in_document_is_what_is_served() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
         let now = super::document();

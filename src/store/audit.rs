@@ -1,6 +1,6 @@
 //! Who did what: one row in the same transaction as each change.
 
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::columns::{Columns, json, time};
 use crate::api::AuditEntry;
@@ -56,9 +56,21 @@ pub fn list(
     db.prepare_cached(sql)?.query_and_then(params![instance, projects, before, limit], entry)?.collect()
 }
 
-/// Removes lines from before this time; answers how many.
+/// Lines that are removed in one transaction: others wait for its end before they write.
+pub const BATCH: usize = 1000;
+
+/// Removes the oldest lines from before this time, at most [`BATCH`]; answers how many. Lines are written in the order of time,
+/// so that only so many have to be looked at.
 pub fn prune(db: &Connection, before: jiff::Timestamp) -> Result<usize> {
-    Ok(db.prepare_cached(r#"DELETE FROM "620600_databases_audit" WHERE at < ?1"#)?.execute([time(before)])?)
+    let sql = r#"DELETE FROM "620600_databases_audit"
+        WHERE at < ?1 AND id IN (SELECT id FROM "620600_databases_audit" ORDER BY id LIMIT ?2)"#;
+    Ok(db.prepare_cached(sql)?.execute(params![time(before), i64::try_from(BATCH).unwrap_or(i64::MAX)])?)
+}
+
+/// When the oldest line was written.
+pub fn oldest(db: &Connection) -> Result<Option<String>> {
+    let sql = r#"SELECT at FROM "620600_databases_audit" ORDER BY id LIMIT 1"#;
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
 }
 
 fn entry(row: &Row<'_>) -> Result<AuditEntry> {

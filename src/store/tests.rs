@@ -440,6 +440,44 @@ async fn what_was_begun_is_finished_although_nobody_waits() {
     assert_eq!(store.read(|db| meta::get(db, "k")).await.unwrap().as_deref(), Some("v"));
 }
 
+fn line(at: String) -> AuditEntry {
+    AuditEntry {
+        id: 0,
+        at,
+        actor: "ci".into(),
+        token_id: None,
+        ip: "::1".into(),
+        user_agent: "t".into(),
+        route: "POST /databases".into(),
+        instance_id: None,
+        operation_id: None,
+        params: serde_json::json!({}),
+        result: "accepted".into(),
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_goes_in_batches_from_its_old_end() {
+    let (_dir, store) = temp();
+    let now = jiff::Timestamp::now();
+    let at = move |days: i64| (now - jiff::SignedDuration::from_hours(days * 24)).to_string();
+    let removed = store
+        .write(move |tx| {
+            for n in 0..i64::try_from(audit::BATCH).unwrap() + 5 {
+                let days = if n < i64::try_from(audit::BATCH).unwrap() + 3 { 400 } else { 1 };
+                audit::append(tx, "", &line(at(days)))?;
+            }
+            let before = now - jiff::SignedDuration::from_hours(365 * 24);
+            assert_eq!(audit::oldest(tx)?, Some(at(400)));
+            Ok([audit::prune(tx, before)?, audit::prune(tx, before)?, audit::prune(tx, before)?])
+        })
+        .await
+        .unwrap();
+    assert_eq!(removed, [audit::BATCH, 3, 0]);
+    let left = store.read(|db| Ok((audit::list(db, None, None, None, 10)?.len(), audit::oldest(db)?))).await.unwrap();
+    assert_eq!(left, (2, Some((now - jiff::SignedDuration::from_hours(24)).to_string())));
+}
+
 #[tokio::test]
 async fn an_unknown_word_names_table_and_column() {
     let (_dir, store) = temp();

@@ -10,9 +10,11 @@ use crate::app::App;
 use crate::domain::container::Names;
 use crate::domain::{InstanceId, Result};
 use crate::ops::template;
-use crate::store::{idempotency, operations, templates};
+use crate::store::{audit, idempotency, operations, templates};
 
 const PERIOD: Duration = Duration::from_secs(3600);
+/// Transactions in one round that make the audit log shorter.
+const BATCHES: usize = 100;
 /// After a failed run (Podman away at start), do not wait the whole hour.
 const RETRY: Duration = Duration::from_secs(60);
 
@@ -39,12 +41,37 @@ pub async fn run(app: Arc<App>) {
 /// `Unavailable` while the runtime is away; from the store.
 pub async fn once(app: &App) -> Result<String> {
     let core = &app.core;
-    let days = i64::from(core.config.operations.keep_days);
-    let before = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(days * 24);
+    let before = days_ago(core.config.operations.keep_days);
     let operations = core.store.write(move |tx| operations::prune(tx, before)).await?;
     let keys = core.store.write(|tx| idempotency::prune(tx)).await?;
     let strangers = strange_volumes(app).await?;
-    Ok(format!("{operations} operations and {keys} keys removed, {strangers} volumes of nobody"))
+    let lines = prune_audit(app).await?;
+    Ok(format!(
+        "{operations} operations, {keys} keys and {lines} lines of the audit log removed, {strangers} volumes of nobody"
+    ))
+}
+
+fn days_ago(days: u32) -> jiff::Timestamp {
+    jiff::Timestamp::now() - jiff::SignedDuration::from_hours(i64::from(days) * 24)
+}
+
+/// Removes what is older than `audit.keep_days` from the audit log, in small transactions; the rest of a large heap next time.
+async fn prune_audit(app: &App) -> Result<usize> {
+    let core = &app.core;
+    let days = core.config.audit.keep_days;
+    if days == 0 {
+        return Ok(0);
+    }
+    let before = days_ago(days);
+    let mut lines = 0;
+    for _ in 0..BATCHES {
+        let removed = core.store.write(move |tx| audit::prune(tx, before)).await?;
+        lines += removed;
+        if removed < audit::BATCH || core.shutdown.is_cancelled() {
+            break;
+        }
+    }
+    Ok(lines)
 }
 
 /// Volumes with our label that belong to no instance and no template are reported, never removed: after the loss of

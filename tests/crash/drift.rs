@@ -312,3 +312,26 @@ fn a_container_of_nobody_is_reported_and_left_alone() {
     assert!(world.runtime.container_of(id).is_some(), "it may hold somebody's data");
     life.kill();
 }
+
+#[test]
+fn the_audit_log_is_kept_as_long_as_the_operator_says() {
+    for (keep_days, left) in [(365, 1), (0, 2)] {
+        let mut world = World::new();
+        world.config.audit.keep_days = keep_days;
+        let life = world.start();
+        let lines = life.run(|app| async move {
+            for days in [400, 10] {
+                let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(days * 24);
+                let error = Error::not_found("thing");
+                let entry = fluxdb::api::AuditEntry {
+                    at: at.to_string(),
+                    ..caller().audit(None, None, serde_json::json!({}), error.code)
+                };
+                app.core.store.write(move |tx| fluxdb::store::audit::append(tx, "", &entry)).await.unwrap();
+            }
+            fluxdb::workers::housekeeping::once(&app).await.unwrap();
+            app.list_audit(&caller(), None, None, None).await.unwrap().items.len()
+        });
+        assert_eq!(lines, left, "keep_days = {keep_days}");
+    }
+}

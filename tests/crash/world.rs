@@ -22,7 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct World {
     pub runtime: Arc<FakeRuntime>,
     dir: tempfile::TempDir,
-    config: Config,
+    pub config: Config,
 }
 
 /// One daemon, from its start to its death.

@@ -17,4 +17,5 @@ mod secrets;
 mod socket;
 mod tls;
 mod trouble;
+mod watch;
 mod world;

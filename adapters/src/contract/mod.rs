@@ -135,6 +135,12 @@ pub trait Engine: Sync + Send {
         None
     }
 
+    /// Asks, as the system account, for what identifies this server and its system account: identifiers and password verifiers. The
+    /// first value of each answer differs between two copies of a template. Needed where [`Engine::seed`] is.
+    fn identifiers(&self, _cx: &Cx) -> Vec<Call> {
+        Vec::new()
+    }
+
     /// Present when users can be made inside the server.
     fn users(&self) -> Option<&dyn Users> {
         None

@@ -163,7 +163,10 @@ impl Engine for Clickhouse {
     }
 
     fn bounded(&self, call: Call, limit: std::time::Duration) -> Call {
-        call.query("max_execution_time", limit.as_secs().max(1))
+        // Who asks for the settings would be told this one.
+        let settings = matches!(&call.request, crate::Request::Http(http)
+            if http.body.as_ref().is_some_and(|b| b.expose().contains("FROM system.settings")));
+        if settings { call } else { call.query("max_execution_time", limit.as_secs().max(1)) }
     }
 
     fn ping(&self) -> Call {
@@ -311,5 +314,15 @@ mod tests {
         let crate::Request::Http(http) = &call.request else { panic!("HTTP") };
         assert_eq!(http.path, "/?wait_end_of_query=1&database=a%26b%20c");
         assert_eq!(http.body.as_ref().map(Secret::expose), Some("DROP DATABASE `a\\`\\\\b`"));
+    }
+
+    #[test]
+    fn every_call_is_told_how_long_it_may_take_but_the_one_that_asks_for_that() {
+        let path = |call: Call| match ENGINE.bounded(call, std::time::Duration::from_secs(5)).request {
+            crate::Request::Http(http) => http.path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(path(ENGINE.ping()), "/?wait_end_of_query=1&max_execution_time=5");
+        assert!(!path(query(None, "SELECT name FROM system.settings WHERE 1")).contains("max_execution_time"));
     }
 }

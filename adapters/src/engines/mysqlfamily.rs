@@ -210,6 +210,17 @@ impl Engine for MysqlFamily {
         Some(self)
     }
 
+    fn identifiers(&self, _cx: &Cx) -> Vec<Call> {
+        // MariaDB computes its own at each start, from address and port.
+        let mut calls = match self.flavour {
+            Flavour::Mysql => vec![Call::sql("SELECT @@GLOBAL.server_uuid")],
+            Flavour::Mariadb => Vec::new(),
+        };
+        let of_root = "FROM mysql.user WHERE User = 'root' AND Host = '%'";
+        calls.push(Call::sql(format!("SELECT HEX(authentication_string) {of_root}")));
+        calls
+    }
+
     fn users(&self) -> Option<&dyn Users> {
         Some(self)
     }

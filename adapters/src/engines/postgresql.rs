@@ -324,6 +324,13 @@ impl Engine for Postgresql {
         Some(self)
     }
 
+    fn identifiers(&self, _cx: &Cx) -> Vec<Call> {
+        vec![
+            Call::sql("SELECT system_identifier FROM pg_control_system()"),
+            Call::sql("SELECT rolpassword FROM pg_authid WHERE rolname = current_user"),
+        ]
+    }
+
     fn users(&self) -> Option<&dyn Users> {
         Some(self)
     }

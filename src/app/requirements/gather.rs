@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::at_rest::{self, AtRest};
 use super::parse;
 use crate::config::Config;
 use crate::domain::host::HostInfo;
@@ -52,6 +53,8 @@ pub(super) struct Facts {
     pub packet_filter: Result<&'static str, String>,
     /// File system of the data directory: free and total bytes.
     pub data_disk: Option<(u64, u64)>,
+    /// Whether the volumes are encrypted on the disk.
+    pub at_rest: AtRest,
     /// Ports of the range that somebody listens on.
     pub taken_ports: BTreeSet<u16>,
     /// The registry answers on its port, or why not. `None`: not asked.
@@ -78,6 +81,7 @@ pub(super) async fn facts(runtime: Option<&dyn ContainerRuntime>, config: &Confi
         }
         None => (host_by_command(config, podman.is_ok()).await, None),
     };
+    let at_rest = encrypted(host.as_ref()).await;
     let registry = if config.images.pull { Some(reach(&config.images.registry).await) } else { None };
     let bind = config.endpoints.bind;
     let tables = format!("{}{}", read("/proc/net/tcp").await, read("/proc/net/tcp6").await);
@@ -98,6 +102,7 @@ pub(super) async fn facts(runtime: Option<&dyn ContainerRuntime>, config: &Confi
         user_network: ["pasta", "slirp4netns"].into_iter().find(|tool| in_path(tool)),
         packet_filter: packet_filter(uid).await,
         data_disk: disk(&config.data.dir),
+        at_rest,
         taken_ports: parse::taken_ports(&tables, bind).into_iter().filter(|port| range.contains(port)).collect(),
         registry,
         mmdebstrap: in_path("mmdebstrap"),
@@ -130,6 +135,36 @@ async fn packet_filter(uid: u32) -> Result<&'static str, String> {
         }
     }
     Err(if failures.is_empty() { "neither nft nor iptables is installed".into() } else { failures.join("; ") })
+}
+
+/// Whether Podman's volumes are encrypted on the disk.
+pub(super) async fn encrypted(host: Result<&HostInfo, &String>) -> AtRest {
+    let host = match host {
+        Ok(host) => host,
+        Err(why) => return AtRest::Unknown(why.clone()),
+    };
+    if !host.local || in_container() {
+        return AtRest::Unknown("the volumes are on another machine, or seen from inside a container".into());
+    }
+    // Before the first volume there is no such directory.
+    let asked = Path::new(&host.volume_path);
+    let Some(dir) = asked.ancestors().find_map(|dir| dir.canonicalize().ok()).filter(|_| asked.is_absolute()) else {
+        return AtRest::Unknown("Podman does not say where its volumes are".into());
+    };
+    match at_rest::of(Path::new("/"), &dir, has_policy(&dir)) {
+        AtRest::Zfs(data_set) => {
+            let said = run("zfs", &["get", "-H", "-o", "value", "encryption", &data_set]).await;
+            at_rest::of_zfs(said, &data_set)
+        }
+        found => found,
+    }
+}
+
+/// fscrypt: what is below has a key.
+fn has_policy(dir: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, dir, AtFlags::empty(), StatxFlags::BASIC_STATS)
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::ENCRYPTED))
 }
 
 async fn host_by_command(config: &Config, installed: bool) -> Result<HostInfo, String> {

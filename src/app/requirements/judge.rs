@@ -1,5 +1,6 @@
 //! What the facts of a host mean for fluxdb, and what to do where one is wrong. Pure.
 
+use super::at_rest::AtRest;
 use super::gather::Facts;
 use super::{PACKAGES, parse};
 use crate::api::Requirement;
@@ -33,6 +34,7 @@ pub(super) fn all(facts: &Facts, config: &Config) -> Vec<Requirement> {
     out.push(tun(facts));
     out.push(linger(facts));
     out.push(disk(facts));
+    out.push(at_rest(facts));
     out.push(ports(facts, config));
     out.push(image_sources(facts, config));
     out.push(clock(facts));
@@ -324,6 +326,22 @@ fn ports(facts: &Facts, config: &Config) -> Requirement {
         return met("ports", true, detail);
     }
     missing("ports", true, detail, "Set another range: endpoints.port_first and port_last.")
+}
+
+/// Advice only: whoever carries the disk away reads what is on it, also without this host.
+fn at_rest(facts: &Facts) -> Requirement {
+    const NAME: &str = "storage_encrypted_at_rest";
+    match &facts.at_rest {
+        AtRest::Yes(how) => met(NAME, false, format!("yes: {how}")),
+        AtRest::Unknown(why) | AtRest::Zfs(why) => met(NAME, false, format!("unknown: {why}")),
+        AtRest::No(why) => missing(
+            NAME,
+            false,
+            format!("no: {why}"),
+            "Put Podman's volumes on an encrypted disk: cryptsetup luksFormat DEVICE, open and mount it, set volume_path in \
+             containers.conf to it before the first instance. A virtual disk may be encrypted by whoever provides it, which cannot be seen here.",
+        ),
+    }
 }
 
 fn image_sources(facts: &Facts, config: &Config) -> Requirement {

@@ -73,6 +73,11 @@ pub(super) fn podman_info(json: &str) -> Option<HostInfo> {
     let number = |pointer: &str| info.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
     let total = number("/store/graphRootAllocated");
     let controllers = info.pointer("/host/cgroupControllers").and_then(Value::as_array);
+    // Not said before Podman 4.
+    let volumes = match text("/store/volumePath") {
+        path if path.is_empty() => format!("{}/volumes", text("/store/graphRoot")),
+        path => path,
+    };
     Some(HostInfo {
         podman_version: text("/version/Version"),
         socket: text("/host/remoteSocket/path"),
@@ -83,6 +88,7 @@ pub(super) fn podman_info(json: &str) -> Option<HostInfo> {
         oci_runtime: text("/host/ociRuntime/name"),
         storage_driver: text("/store/graphDriverName"),
         graph_root: text("/store/graphRoot"),
+        volume_path: volumes,
         storage_total_bytes: total,
         storage_free_bytes: total.saturating_sub(number("/store/graphRootUsed")),
         network_backend: text("/host/networkBackend"),
@@ -149,7 +155,7 @@ mod tests {
             "store":{"graphDriverName":"overlay","graphRoot":"/x","graphRootAllocated":1000,"graphRootUsed":400},"version":{"Version":"4.9.3"}}"#;
         let host = podman_info(json).expect("readable");
         assert_eq!((host.podman_version.as_str(), host.rootless, host.cgroup_version), ("4.9.3", true, 2));
-        assert_eq!(host.storage_free_bytes, 600);
+        assert_eq!((host.storage_free_bytes, host.volume_path.as_str()), (600, "/x/volumes"));
         assert_eq!(host.cgroup_controllers.len(), 3);
         assert!(podman_info("{}").is_none() && podman_info("x").is_none());
     }

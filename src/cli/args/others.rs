@@ -136,6 +136,9 @@ pub enum TokenCommand {
 
 /// `fluxdb audit`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Lines are kept for audit.keep_days days of the configuration (365 unless set; 0 = for ever). What is older is\nremoved every hour. The list ends with how old the oldest line is."
+)]
 pub struct AuditArgs {
     /// Only about this instance
     #[arg(long)]

@@ -281,6 +281,7 @@ fn host() -> HostInfo {
         oci_runtime: "crun".into(),
         storage_driver: "overlay".into(),
         graph_root: "/fake/storage".into(),
+        volume_path: "/fake/storage/volumes".into(),
         storage_total_bytes: 1 << 40,
         storage_free_bytes: 1 << 39,
         network_backend: "netavark".into(),

@@ -34,6 +34,8 @@ pub(super) fn host_info(info: Info, address: &Address) -> Option<HostInfo> {
     let store = info.store;
     let distribution = host.distribution.as_ref();
     let graph_root = store.as_ref().and_then(|s| s.graph_root.clone()).unwrap_or_default();
+    let volume_path =
+        store.as_ref().and_then(|s| s.volume_path.clone()).unwrap_or_else(|| format!("{graph_root}/volumes"));
     let total = store.as_ref().and_then(|s| s.graph_root_allocated).unwrap_or_default();
     let used = store.as_ref().and_then(|s| s.graph_root_used).unwrap_or_default();
     // Podman counts blocks that are reserved for root as free.
@@ -51,6 +53,7 @@ pub(super) fn host_info(info: Info, address: &Address) -> Option<HostInfo> {
         storage_total_bytes: total,
         storage_free_bytes: free.map_or(total.saturating_sub(used), |f| f.f_bavail * f.f_frsize),
         graph_root,
+        volume_path,
         network_backend: host.network_backend.unwrap_or_default(),
         cpus: host.cpus.and_then(|c| u32::try_from(c).ok()).unwrap_or_default(),
         memory_bytes: positive(host.mem_total),

@@ -104,6 +104,17 @@ impl PodmanRuntime {
         self.ok(self.raw.exists("volume", &format!("/volumes/{}/exists", escape(name))).await)
     }
 
+    /// Where the files of a volume are; `None` where Podman's host is another machine.
+    ///
+    /// # Errors
+    /// `volume_missing`; `Unavailable` while Podman is away.
+    pub async fn volume_directory(&self, name: &str) -> Result<Option<PathBuf>> {
+        if !self.place().await?.local {
+            return Ok(None);
+        }
+        self.mountpoint(name).await.map(Some)
+    }
+
     async fn mountpoint(&self, name: &str) -> Result<PathBuf> {
         match self.raw.get::<VolumeDetail>("volume", &format!("/volumes/{}/json", escape(name))).await {
             Ok(detail) => Ok(detail.mountpoint),

@@ -43,6 +43,7 @@ fn good() -> Facts {
         now: EARLIEST_NOW + 1,
         hybrid_controllers: String::new(),
         data_disk: None,
+        at_rest: AtRest::Yes("dm-0 is volumes (dm-crypt, LUKS2)".into()),
         taken_ports: [].into(),
         images: None,
     }
@@ -202,4 +203,14 @@ fn a_daemon_in_a_container_does_not_judge_the_host_by_its_own_files() {
         ..good()
     };
     assert_eq!(not_met(&facts), (vec![], vec![]));
+}
+
+#[test]
+fn volumes_that_are_not_encrypted_are_told_with_a_way_and_what_is_not_known_is_no_advice() {
+    let at_rest = AtRest::No("sda is a disk that this host does not encrypt".into());
+    assert_eq!(not_met(&Facts { at_rest, ..good() }), (vec![], vec!["storage_encrypted_at_rest".into()]));
+    let at_rest = AtRest::Unknown("the volumes are on another machine".into());
+    let items = all(&Facts { at_rest, ..good() }, &Config::default());
+    let item = items.iter().find(|i| i.name == "storage_encrypted_at_rest").unwrap();
+    assert!(item.ok && item.detail.starts_with("unknown: "), "{item:?}");
 }
