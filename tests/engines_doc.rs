@@ -38,6 +38,35 @@ fn yet(ability: &str) -> &'static str {
     if offered(ability) { "" } else { " (*not offered yet*)" }
 }
 
+/// What answers without a password, the versions with the same answers together.
+fn open_paths() -> String {
+    let mut out = String::from(
+        "\n## What answers without a password\n\n\
+         Every other path and port refuses (check `no_password`, where *verified*). Engines that are not here answer nobody.\n\n\
+         | Engine | Versions | Port | Path | Tells |\n|---|---|---|---|---|\n",
+    );
+    for engine in fluxdb_adapters::all() {
+        let facts = engine.facts();
+        let mut seen: Vec<(usize, &str, &str, Vec<&str>)> = Vec::new();
+        for version in facts.versions {
+            for open in engine.open_paths(version.id) {
+                let same =
+                    |s: &&mut (usize, &str, &str, Vec<&str>)| (s.0, s.1, s.2) == (open.port, open.path, open.tells);
+                match seen.iter_mut().find(same) {
+                    Some(row) => row.3.push(version.id),
+                    None => seen.push((open.port, open.path, open.tells, vec![version.id])),
+                }
+            }
+        }
+        for (port, path, tells, versions) in seen {
+            let versions = if versions.len() == facts.versions.len() { "all".into() } else { versions.join(", ") };
+            writeln!(out, "| {} | {versions} | {} | `{path}` | {tells} |", facts.title, facts.ports[port].number)
+                .unwrap();
+        }
+    }
+    out
+}
+
 fn render() -> String {
     let mut out = String::from(
         "# Engines\n\n<!-- Rendered from the adapters by tests/engines_doc.rs; do not edit. -->\n\n\
@@ -103,6 +132,7 @@ fn render() -> String {
         )
         .unwrap();
     }
+    out.push_str(&open_paths());
     out.push_str("\n## What to know before you choose\n\n");
     for facts in fluxdb_adapters::all().iter().map(|e| e.facts()).filter(|f| !f.caveats.is_empty()) {
         writeln!(

@@ -56,12 +56,7 @@ fn judge(found: Vec<String>, declared: PasswordFile) -> Verdict {
 }
 
 /// Every place where a password stands, as a sentence.
-fn look(
-    container: &ContainerSummary,
-    volume: &Path,
-    volume_path: &str,
-    passwords: &[Vec<u8>],
-) -> Result<Vec<String>> {
+fn look(container: &ContainerSummary, volume: &Path, volume_path: &str, passwords: &[Vec<u8>]) -> Result<Vec<String>> {
     let pid = container.pid;
     let unreadable = |what: &str| {
         let what = what.to_owned();

@@ -66,7 +66,8 @@ pub enum PasswordFile {
 pub struct OpenPath {
     /// Index in [`super::Facts::ports`].
     pub port: usize,
-    /// `/ping`; everything below it where it ends in `*`.
+    /// `/ping`; everything below it where it ends in `*`, which an image may also lack. `POST /x` for another method, and what was
+    /// asked for protocols other than HTTP (`CQL STARTUP`).
     pub path: &'static str,
     /// What it tells whoever asks.
     pub tells: &'static str,

@@ -251,6 +251,37 @@ impl Engine for Arangodb {
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        // From the manual; not yet run.
+        &[
+            crate::OpenPath {
+                port: 0,
+                path: "/_admin/aardvark/*",
+                tells: "the files of the web interface, which asks for a password itself",
+            },
+            crate::OpenPath { port: 0, path: "/_db/_system/_admin/aardvark/*", tells: "the same files" },
+            crate::OpenPath { port: 0, path: "/_admin/server/availability", tells: "that the server runs" },
+        ]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/_admin/server/availability",
+            "/_admin/metrics/v2",
+            "/_admin/log",
+            "/_admin/options",
+            "/_api/database",
+            "/_api/user",
+            "/_api/collection",
+            "/_api/foxx",
+            "/_admin/aardvark/index.html",
+            "/_db/_system/_api/version",
+            "POST /_open/auth",
+            "POST /_api/cursor",
+            "POST /_admin/execute",
+        ]
+    }
 }
 
 /// Path of a database.

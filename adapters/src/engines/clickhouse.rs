@@ -276,6 +276,46 @@ impl Engine for Clickhouse {
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
+
+    fn open_paths(&self, version: &str) -> &'static [crate::OpenPath] {
+        const OK: [crate::OpenPath; 3] = [
+            crate::OpenPath { port: 0, path: "/", tells: "that the server runs" },
+            crate::OpenPath { port: 0, path: "/ping", tells: "that the server runs" },
+            crate::OpenPath {
+                port: 0,
+                path: "/replicas_status",
+                tells: "whether copies of tables lag, and names of those that do",
+            },
+        ];
+        const PAGE: &str = "a page that asks for a password itself";
+        // Those of the newer ones are from the manual; not yet run.
+        static LATER: [crate::OpenPath; 8] = [
+            OK[0],
+            OK[1],
+            OK[2],
+            crate::OpenPath { port: 0, path: "/play*", tells: PAGE },
+            crate::OpenPath { port: 0, path: "/dashboard*", tells: PAGE },
+            crate::OpenPath { port: 0, path: "/binary*", tells: PAGE },
+            crate::OpenPath { port: 0, path: "/merges*", tells: PAGE },
+            crate::OpenPath { port: 0, path: "/js/*", tells: "files of these pages" },
+        ];
+        if version == OLD { &LATER[..3] } else { &LATER }
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/?query=SELECT+1&user=default",
+            "/replicas_status",
+            "/play",
+            "/dashboard",
+            "/binary",
+            "/merges",
+            "/js/uplot.js",
+            "/jemalloc",
+            "/prometheus",
+            "POST /?query=SELECT+1",
+        ]
+    }
 }
 
 impl Databases for Clickhouse {

@@ -217,6 +217,31 @@ impl Engine for Cockroachdb {
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        // From the manual; not yet run.
+        &[crate::OpenPath {
+            port: 1,
+            path: "/*",
+            tells: "over TLS alone: the files of the console, whether the node is well, and at /_status/vars counts and sizes of node and stores",
+        }]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/_admin/v1/health",
+            "/_admin/v1/users",
+            "/_admin/v1/settings",
+            "/_admin/v1/databases",
+            "/_status/nodes",
+            "/_status/sessions",
+            "/_status/load",
+            "/debug/",
+            "/debug/pprof/goroutine?debug=1",
+            "/api/v2/health/",
+            "/api/v2/databases/",
+        ]
+    }
 }
 
 impl Cockroachdb {

@@ -252,6 +252,40 @@ impl Engine for Couchdb {
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        // From the manual; not yet run.
+        &[
+            crate::OpenPath { port: 0, path: "/", tells: "version, identifier and features of the server" },
+            crate::OpenPath { port: 0, path: "/_up", tells: "that the server runs" },
+            crate::OpenPath { port: 0, path: "/_session", tells: "how one may log in" },
+            crate::OpenPath { port: 0, path: "/_uuids", tells: "random numbers" },
+            crate::OpenPath {
+                port: 0,
+                path: "/_utils/*",
+                tells: "the files of Fauxton, which asks for a password itself",
+            },
+            crate::OpenPath { port: 0, path: "/favicon.ico", tells: "a picture" },
+        ]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/_session",
+            "/_uuids",
+            "/_node/_local/_config",
+            "/_node/_local/_stats",
+            "/_active_tasks",
+            "/_membership",
+            "/_scheduler/jobs",
+            "/_dbs_info",
+            "/_users/_all_docs",
+            "/_replicator",
+            "/_cluster_setup",
+            "POST /_session",
+            "POST /_replicate",
+        ]
+    }
 }
 
 /// Path of a database.

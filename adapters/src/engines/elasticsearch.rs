@@ -7,11 +7,12 @@ use super::lucene;
 use crate::quote::percent;
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Beside, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    Marker, Metric, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Setting, Settings, Shell, Size,
-    Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Beside, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, Marker, Metric, Metrics, NameKind, PasswordFile, Port, Protocol, Repair, SYSTEM_PASSWORD_FILE, Secret,
+    Setting, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod tenant;
 mod users;
 
 pub(crate) static ENGINE: Elasticsearch = Elasticsearch;
@@ -54,6 +55,7 @@ static FACTS: Facts = Facts {
     extra_caps: &[],
     caveats: &[
         "written from the manual: the server with its security was not to be had where this was made",
+        "users of every role reach indices alone: restricted ones (accounts), cluster settings, snapshots and other servers are fluxdb's",
         "one node: indices with replicas stay yellow",
         "HTTP without TLS: the port belongs on loopback or behind a proxy",
     ],
@@ -136,6 +138,18 @@ impl Engine for Elasticsearch {
         vec![lucene::tuned_heap(cx)]
     }
 
+    fn attacks(&self, _cx: &Cx) -> Vec<Attack> {
+        lucene::tenant::attacks(".security")
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        tenant::repair(cx)
+    }
+
     fn users(&self) -> Option<&dyn Users> {
         Some(self)
     }
@@ -146,6 +160,23 @@ impl Engine for Elasticsearch {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/_security/user",
+            "/_security/_authenticate",
+            "/_license",
+            "/_xpack",
+            "/_nodes/hot_threads",
+            "/_cluster/settings",
+            "/_snapshot",
+            "/.security/_search",
+            "/_all/_search",
+            "/_sql?query=select+1",
+            "POST /_sql",
+            "POST /_reindex",
+        ]
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{Call, Cx, Endpoint, Marker, Secret, Size, Tuned, UriFormat};
 
 pub(super) mod metrics;
 pub(super) mod settings;
+pub(super) mod tenant;
 
 /// Holds the marker.
 pub(super) const MARKER_INDEX: &str = "fluxdb-marker";

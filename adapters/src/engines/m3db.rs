@@ -207,6 +207,14 @@ impl Engine for M3db {
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        &[crate::OpenPath {
+            port: 0,
+            path: "/*",
+            tells: "everything: the server asks nobody, so its port stays on loopback",
+        }]
+    }
 }
 
 impl Settings for M3db {

@@ -53,6 +53,8 @@ static FACTS: Facts = Facts {
         "There are no users: the password is the master key, and applications should use the API keys that it can make.",
         "The password must have 16 bytes at least. A new one counts after a restart and changes the value of every API key.",
         "A database of one version is not read by another one: a version is changed by a dump.",
+        "The key reaches other servers: embedders of the kind rest, webhooks, /export and /network send requests to any address, which no setting forbids; only the network does (egress).",
+        "Dumps and snapshots go to the instance's own volume and stay there until they are removed by hand or with it: each takes room.",
         "No image can be built here where no registry answers; this adapter was never run against a server.",
     ],
 };
@@ -136,6 +138,38 @@ impl Engine for Meilisearch {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+
+    fn password_file(&self, _version: &str) -> crate::PasswordFile {
+        crate::PasswordFile::EveryStart(
+            "the server takes its key from its configuration alone, and the key is the user's own",
+        )
+    }
+
+    fn repair(&self, _cx: &Cx) -> Result<crate::Repair, RenderError> {
+        Ok(crate::Repair::Restart)
+    }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        // From the manual; not yet run.
+        &[
+            crate::OpenPath { port: 0, path: "/", tells: "that the server runs" },
+            crate::OpenPath { port: 0, path: "/health", tells: "that the server runs" },
+        ]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/tasks",
+            "/experimental-features",
+            "/network",
+            "/webhooks",
+            "/chats",
+            "POST /dumps",
+            "POST /snapshots",
+            "POST /logs/stream",
+            "POST /multi-search",
+        ]
     }
 }
 

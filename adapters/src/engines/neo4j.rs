@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, ConfigTest, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    LocalImage, Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop,
-    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, ConfigTest, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, LocalImage, Marker, Metrics, NameKind, OpenPath, PasswordFile, Port, Protocol, Repair,
+    SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
 mod metrics;
 mod settings;
+mod tenant;
 mod users;
 
 pub(crate) static ENGINE: Neo4j = Neo4j;
@@ -65,7 +66,11 @@ static FACTS: Facts = Facts {
     single_account: false,
     extra_caps: &[],
     caveats: &[
-        "Every user of the Community edition is an administrator and could remove the system account; roles are in Enterprise.",
+        "Every user of the Community edition is an administrator: it sees, changes and removes every account, fluxdb's own (neo4j) \
+         included, ends the transactions of others and reads the settings. Nothing in Community forbids that: its commands for \
+         accounts have no rights, and the system database cannot be read-only. A repair brings fluxdb's account back; roles are in Enterprise.",
+        "LOAD CSV reads no files, no addresses and no names: internal.dbms.cypher_ip_blocklist holds every address.",
+        "Over HTTP the Bolt port says that the server runs, the HTTP port its version, without a password.",
         "One database (neo4j); more are in Enterprise.",
         "Passwords have at least 8 characters.",
         "No TLS yet; page cache hits and other engine metrics are in Enterprise only.",
@@ -246,6 +251,35 @@ impl Engine for Neo4j {
                 expect: settings::mib_shown(heap_mib(cx.size.memory_mib)),
                 read,
             },
+        ]
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        tenant::attacks(cx)
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::FirstStart
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        tenant::repair(cx)
+    }
+
+    fn open_paths(&self, _version: &str) -> &'static [OpenPath] {
+        &tenant::OPEN
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/db/neo4j/cluster/available",
+            "/db/neo4j/query/v2",
+            "/db/neo4j/tx/commit",
+            "/db/manage/server/jmx/domain",
+            "/dbms/cluster/status",
+            "/user/neo4j",
+            "POST /db/neo4j/query/v2",
+            "POST /db/neo4j/tx/commit",
         ]
     }
 

@@ -7,11 +7,12 @@ use super::lucene;
 use crate::quote::percent;
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Beside, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    LocalImage, Marker, Metric, Metrics, NameKind, Port, Protocol, Secret, Setting, Settings, Shell, Size, Stop,
-    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
+    Account, Answer, Attack, Beside, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, LocalImage, Marker, Metric, Metrics, NameKind, OpenPath, Port, Protocol, Repair, Secret, Setting, Settings,
+    Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod tenant;
 mod users;
 
 pub(crate) static ENGINE: OpenSearch = OpenSearch;
@@ -81,6 +82,10 @@ static FACTS: Facts = Facts {
         "one node: indices with replicas stay yellow",
         "HTTP without TLS: the port belongs on loopback or behind a proxy",
         "passwords that the server finds weak are refused",
+        "users of every role reach indices alone, those that begin with a dot left out (data streams and Dashboards' own apart): plugins \
+         keep jobs there that run with the rights of whoever is written in them. The API of accounts, cluster settings, snapshots, \
+         tasks of others and other servers are fluxdb's",
+        "the role superuser may make scripts and ingest pipelines; they run in the server's sandbox",
         "the image made here is the bare server with the security plugin: no Painless, ingest, reindex or language analysis",
     ],
 };
@@ -165,6 +170,22 @@ impl Engine for OpenSearch {
 
     fn tuned(&self, cx: &Cx) -> Vec<Tuned> {
         vec![lucene::tuned_heap(cx)]
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        tenant::attacks(cx)
+    }
+
+    fn repair(&self, cx: &Cx) -> Result<Repair, RenderError> {
+        tenant::repair(cx)
+    }
+
+    fn open_paths(&self, _version: &str) -> &'static [OpenPath] {
+        &tenant::OPEN
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        tenant::SENSITIVE
     }
 
     fn users(&self) -> Option<&dyn Users> {

@@ -204,6 +204,35 @@ impl Engine for QuestDb {
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
     }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        &[
+            crate::OpenPath {
+                port: 1,
+                path: "/index.html",
+                tells: "the files of the console, which asks for a password itself",
+            },
+            crate::OpenPath { port: 1, path: "/assets/*", tells: "the same files" },
+            crate::OpenPath { port: 1, path: "/ping", tells: "that the server runs" },
+            crate::OpenPath { port: 1, path: "/settings", tells: "version, and settings of the console" },
+        ]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/settings",
+            "/exec?query=select+*+from+tables()",
+            "/exp?query=select+1",
+            "/imp",
+            "/chk?j=a",
+            "/exec?query=show+parameters",
+            "/warnings",
+            "/preferences",
+            "POST /write",
+            "POST /api/v2/write",
+            "POST /imp",
+        ]
+    }
 }
 
 /// With less than about 200 MiB the server does not start.

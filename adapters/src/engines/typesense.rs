@@ -53,6 +53,8 @@ static FACTS: Facts = Facts {
         "There are no users: the password is the first key, and applications should use the API keys that it can make.",
         "All data is kept in memory and on the disk: the memory of the instance is what it can hold.",
         "A new first key counts after a restart; the other keys stay.",
+        "The key reaches other servers: remote embedding and conversation models send requests to any address, which no setting forbids; only the network does (egress).",
+        "/operations/snapshot writes to any directory that it is given and may write: the volume, and memory. What is in the volume takes room until it is removed.",
         "No image can be built here where no registry answers; this adapter was never run against a server.",
     ],
 };
@@ -168,6 +170,40 @@ impl Engine for Typesense {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
+    }
+
+    fn password_file(&self, _version: &str) -> crate::PasswordFile {
+        crate::PasswordFile::EveryStart(
+            "the server takes its first key from its configuration alone, and the key is the user's own",
+        )
+    }
+
+    fn repair(&self, _cx: &Cx) -> Result<crate::Repair, RenderError> {
+        Ok(crate::Repair::Restart)
+    }
+
+    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
+        // From the manual; not yet run.
+        &[crate::OpenPath {
+            port: 0,
+            path: "/health",
+            tells: "that the server runs, and whether memory or disk is out",
+        }]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &[
+            "/debug",
+            "/metrics.json",
+            "/stats.json",
+            "/aliases",
+            "/presets",
+            "/analytics/rules",
+            "/operations/schema_changes",
+            "POST /config",
+            "POST /operations/snapshot?snapshot_path=/data/gained",
+            "POST /multi_search",
+        ]
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) fn attacks(cx: &Cx) -> Vec<Attack> {
         lang("writes a file through io()", "g.io('/var/lib/janusgraph/gained.json').write().iterate()"),
         lang("reads a file through io()", "g.io('/fluxdb/server.yaml').read().iterate()"),
         lang("reads a file through io() with blanks", "g . io ( '/fluxdb/server.yaml' ) . read ( ) . iterate ( )"),
+        lang("reads a file through io() behind a comment", "g.io//\n('/fluxdb/server.yaml').read().iterate()"),
+        lang(
+            "hides io() behind a string",
+            "g.inject(\"\\\n\").iterate();g.io(\"/fluxdb/server.yaml\").read().iterate()",
+        ),
         lang("runs Groovy as gremlin-lang", "g.inject(1).map{ 'id'.execute().text }"),
         Attack::new("reads the graph of accounts", vec![aliased("credentials_traversal")]).gained_when(some),
         Attack::new("reads the graph of accounts by its name", vec![aliased("credentials")]).gained_when(some),
@@ -52,13 +57,14 @@ pub(super) fn repair(cx: &Cx) -> Result<Repair, RenderError> {
     let names = [SYSTEM_PASSWORD_FILE, "init.groovy"];
     debug_assert!(names.iter().all(|n| launch.files.iter().any(|f: &File| f.name == *n)));
     for file in launch.files.iter_mut().filter(|f| f.name == "init.groovy") {
-        let text = format!("{}{REPAIR}", file.content.expose()).replace("SYSTEM_USER", &cx.system.username);
+        let text = format!("{REPAIR}{}", file.content.expose()).replace("SYSTEM_USER", &cx.system.username);
         file.content = crate::Secret::new(text);
     }
     Ok(Repair::Start(launch))
 }
 
-/// Run when the server reads its first script, before it listens. The name is fluxdb's own: letters.
+/// Run when the server reads its first script, before it listens. It stands in front, since the last value of that script is
+/// what requests can name. The name is fluxdb's own: letters.
 const REPAIR: &str = "
 // The account of fluxdb is brought back.
 def accounts = credentials.traversal(org.apache.tinkerpop.gremlin.groovy.jsr223.dsl.credential.CredentialTraversalSource)

@@ -6,7 +6,7 @@ use super::{FACTS, OpenSearch, percent};
 use crate::engines::lucene::MARKER_INDEX;
 use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 
-const API: &str = "/_plugins/_security/api";
+pub(super) const API: &str = "/_plugins/_security/api";
 
 pub(super) fn path(username: &str) -> String {
     format!("{API}/internalusers/{}", percent(username))
@@ -19,7 +19,14 @@ pub(super) fn put(account: &Account, role: Role) -> Call {
     Call::json("PUT", path(&account.username), &body)
 }
 
-/// What the roles may do. The index of users is the plugin's own, whatever the pattern says.
+/// Names that do not begin with a dot, and data streams. Behind a dot plugins keep what they run: a monitor, a policy or a
+/// detector with "roles": ["all_access"] in it would run as that, whoever wrote it.
+const OWN: &[&str] = &["/[^.].*/", ".ds-*"];
+
+/// What OpenSearch Dashboards keeps when it logs in as the user.
+const DASHBOARDS: &str = ".kibana*";
+
+/// What the roles may do.
 fn rights(role: Role) -> Value {
     let (cluster, indices): (&[&str], &[&str]) = match role {
         Role::Superuser => (
@@ -48,9 +55,13 @@ fn rights(role: Role) -> Value {
             ],
         ),
     };
+    let mut patterns = OWN.to_vec();
+    if role == Role::Superuser {
+        patterns.push(DASHBOARDS);
+    }
     json!({
         "cluster_permissions": cluster,
-        "index_permissions": [{ "index_patterns": ["*"], "allowed_actions": indices }],
+        "index_permissions": [{ "index_patterns": patterns, "allowed_actions": indices }],
     })
 }
 
