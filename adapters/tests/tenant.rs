@@ -83,8 +83,18 @@ fn what_is_open_names_a_port_and_what_it_tells() {
 fn every_attack_says_what_it_does_and_gains_something() {
     each(|engine, cx| {
         let attacks = engine.attacks(cx);
-        let names: BTreeSet<_> = attacks.iter().map(|a| a.what).collect();
-        assert_eq!(names.len(), attacks.len(), "{}: an attack twice", engine.facts().id);
+        let text = |call: &fluxdb_adapters::Call| match &call.request {
+            fluxdb_adapters::Request::Sql { text, .. } => text.expose().to_owned(),
+            fluxdb_adapters::Request::Resp(words) => words.iter().map(|w| w.expose()).collect::<Vec<_>>().join(" "),
+            fluxdb_adapters::Request::Exec(exec) => format!("{:?} {}", exec.argv, exec.stdin.expose()),
+            other => format!("{other:?}"),
+        };
+        let tries = attacks.iter().map(|a| {
+            let calls: Vec<String> = a.prepare.iter().chain(&a.gain).map(text).collect();
+            (a.what, a.restart, calls)
+        });
+        let different: BTreeSet<_> = tries.collect();
+        assert_eq!(different.len(), attacks.len(), "{}: an attack twice", engine.facts().id);
         assert!(attacks.iter().all(|a| !a.gain.is_empty() || !a.prepare.is_empty()), "{}", engine.facts().id);
     });
 }

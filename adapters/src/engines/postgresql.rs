@@ -167,6 +167,7 @@ impl Engine for Postgresql {
         let workers = cx.size.vcpu.max(8);
         // pgtune: what is left is shared out over every connection and worker, three sorts each.
         let work_mem_kib = ((memory - shared_buffers) * 1024 / ((connections + workers) * 3)).max(1024);
+        let max_wal_size = (cx.size.storage_gib * 1024 / 5).clamp(256, 4096);
         context! {
             version => major(cx.version.id),
             max_connections => connections,
@@ -178,7 +179,8 @@ impl Engine for Postgresql {
             max_parallel_workers => cx.size.vcpu,
             max_parallel_workers_per_gather => cx.size.vcpu.div_ceil(2).min(4),
             // At most a fifth of the volume for WAL.
-            max_wal_size_mib => (cx.size.storage_gib * 1024 / 5).clamp(256, 4096),
+            max_wal_size_mib => max_wal_size,
+            max_slot_wal_keep_size_mib => max_wal_size / 2,
             // A quarter of the volume for one session's sorts and hashes.
             temp_file_limit_mib => cx.size.storage_gib * 256,
             huge_pages => if shared_buffers >= 2048 { "try" } else { "off" },
