@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxdb_adapters::{Call, Engine, Protocol, Request, SYSTEM_PASSWORD_FILE, Secret};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::domain::container::LABEL_ENGINE;
@@ -19,6 +20,8 @@ pub(crate) enum Password {
     Clear(Secret),
     /// SHA-256, hexadecimal.
     Hashed(String),
+    /// `mysql_native_password`: twice SHA-1, `*` and hexadecimal.
+    Native(String),
 }
 
 impl Password {
@@ -26,6 +29,7 @@ impl Password {
         match self {
             Self::Clear(secret) => secret == given,
             Self::Hashed(hash) => *hash == sha256(given.expose()),
+            Self::Native(hash) => *hash == native(given.expose()),
         }
     }
 }
@@ -181,8 +185,11 @@ fn mysql(data: &mut Data, is_system: bool, text: &str) -> Outcome {
                 return Ok(());
             }
             let at = rest.find("IDENTIFIED BY").ok_or("1064")?;
-            let (password, _) = mysql_literal(rest[at + "IDENTIFIED BY".len()..].trim_start()).ok_or("1064")?;
-            *account = Some(Password::Clear(Secret::new(password)));
+            let given = rest[at + "IDENTIFIED BY".len()..].trim_start();
+            let (hashed, given) =
+                split_verb(given, &["PASSWORD"]).map_or((false, given), |(_, literal)| (true, literal));
+            let (password, _) = mysql_literal(given).ok_or("1064")?;
+            *account = Some(if hashed { Password::Native(password) } else { Password::Clear(Secret::new(password)) });
         }
     }
     Ok(())
@@ -230,6 +237,11 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
 fn mysql_literal(text: &str) -> Option<(String, &str)> {
     let (value, rest) = quoted(text, '\'')?;
     Some((value.replace("\\\\", "\\"), rest))
+}
+
+fn native(text: &str) -> String {
+    let hash = Sha1::digest(Sha1::digest(text.as_bytes()));
+    hash.iter().fold("*".to_owned(), |text, b| format!("{text}{b:02X}"))
 }
 
 fn sha256(text: &str) -> String {
