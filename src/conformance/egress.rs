@@ -17,13 +17,17 @@ use crate::domain::egress::Egress;
 use crate::domain::{Error, Result};
 
 /// Tries every target at once and prints what let it through. Two seconds are long on one's own machine; a connection or
-/// datagram that is refused ends immediately. The default gateway and the name servers are the container's own.
+/// datagram that is refused ends immediately. The default gateway, the name servers and the host's name (with pasta the only
+/// way to the host) are the container's own.
 const SCRIPT: &str = r#"
 try() { timeout 2 bash -c "exec 3<>/dev/$1/$2/$3 && echo -n x >&3" 2>/dev/null && echo "$1 $2 $3"; }
 gateway=
 while read -r _ to via _; do
   [ "$to" = 00000000 ] && gateway=$((16#${via:6:2})).$((16#${via:4:2})).$((16#${via:2:2})).$((16#${via:0:2}))
 done < /proc/net/route
+while read -r address names; do
+  [[ " $names " = *" host.containers.internal "* ]] && TARGETS+=" $address,$TCP,$UDP"
+done < /etc/hosts
 for target in $TARGETS ${gateway:+$gateway,$TCP,$UDP}; do
   IFS=, read -r host tcp udp <<< "$target"
   try tcp "$host" "$tcp" & try udp "$host" "$udp" &
@@ -54,8 +58,8 @@ pub(super) async fn egress(rig: &mut Rig) -> Verdict {
         return failed("there is no badge that it is open");
     }
     let reached = attempt(rig, &ears).await?;
-    let through = |kind: &str| reached.iter().any(|r| r.starts_with(kind));
-    if !through("tcp ") || !through("udp ") || !ears.heard().await {
+    let heard = |kind: &str| reached.iter().any(|r| r == kind);
+    if !heard("tcp, as the host heard") || !heard("udp, as the host heard") {
         return failed(format!("opened, and yet it reached only {reached:?}: this check proves nothing here"));
     }
     change(rig, false).await?;
@@ -82,9 +86,14 @@ async fn change(rig: &Rig, open: bool) -> Result<()> {
 async fn attempt(rig: &Rig, ears: &Ears) -> Result<Vec<String>> {
     ears.forget();
     let mut reached = inside(rig, ears).await?;
-    if reached.is_empty() && ears.heard().await {
-        reached.push("what listens on the host".into());
-    }
+    let (tcp, udp) = ears.heard().await;
+    // pasta gives a container the host's own addresses, so a datagram to one of them may have stayed inside.
+    let own = own_addresses();
+    reached.retain(|line| {
+        udp || !line.strip_prefix("udp ").is_some_and(|to| own.contains(to.split(' ').next().unwrap_or(to)))
+    });
+    reached.extend(tcp.then(|| "tcp, as the host heard".to_owned()));
+    reached.extend(udp.then(|| "udp, as the host heard".to_owned()));
     Ok(reached)
 }
 
@@ -124,7 +133,8 @@ async fn from_outside(rig: &Rig, name: &str, env: &[(&'static str, String)]) -> 
 struct Ears {
     tcp: u16,
     udp: u16,
-    arrived: Arc<AtomicU32>,
+    connections: Arc<AtomicU32>,
+    datagrams: Arc<AtomicU32>,
     over: Arc<AtomicBool>,
 }
 
@@ -138,17 +148,19 @@ impl Ears {
         let ears = Self {
             tcp: tcp.local_addr().map_err(Error::internal)?.port(),
             udp: udp.local_addr().map_err(Error::internal)?.port(),
-            arrived: Arc::default(),
+            connections: Arc::default(),
+            datagrams: Arc::default(),
             over: Arc::default(),
         };
         tcp.set_nonblocking(true).map_err(Error::internal)?;
         udp.set_nonblocking(true).map_err(Error::internal)?;
-        let (arrived, over) = (ears.arrived.clone(), ears.over.clone());
+        let (connections, datagrams, over) = (ears.connections.clone(), ears.datagrams.clone(), ears.over.clone());
         std::thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                let heard = u32::from(tcp.accept().is_ok()) + u32::from(udp.recv_from(&mut [0; 16]).is_ok());
-                arrived.fetch_add(heard, Ordering::Relaxed);
-                if heard == 0 {
+                let (connection, datagram) = (tcp.accept().is_ok(), udp.recv_from(&mut [0; 16]).is_ok());
+                connections.fetch_add(connection.into(), Ordering::Relaxed);
+                datagrams.fetch_add(datagram.into(), Ordering::Relaxed);
+                if !connection && !datagram {
                     std::thread::sleep(Duration::from_millis(2));
                 }
             }
@@ -156,13 +168,15 @@ impl Ears {
         Ok(ears)
     }
 
-    async fn heard(&self) -> bool {
+    /// Whether connections and datagrams came.
+    async fn heard(&self) -> (bool, bool) {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        self.arrived.load(Ordering::Relaxed) > 0
+        (self.connections.load(Ordering::Relaxed) > 0, self.datagrams.load(Ordering::Relaxed) > 0)
     }
 
     fn forget(&self) {
-        self.arrived.store(0, Ordering::Relaxed);
+        self.connections.store(0, Ordering::Relaxed);
+        self.datagrams.store(0, Ordering::Relaxed);
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {
