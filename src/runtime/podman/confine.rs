@@ -90,12 +90,16 @@ fn in_namespace(egress: Egress, fresh: bool) -> std::result::Result<(), String> 
 
 /// Moves this thread into the first of these namespaces that is one, and not the host's own.
 fn enter(namespaces: &[PathBuf]) -> std::result::Result<(), String> {
+    let id = |meta: &std::fs::Metadata| (meta.dev(), meta.ino());
     let own = std::fs::metadata("/proc/self/ns/net").map_err(|e| format!("/proc/self/ns/net: {e}"))?;
+    // An ordinary user may not read it.
+    let first = std::fs::metadata("/proc/1/ns/net").ok();
+    let forbidden = [Some(id(&own)), first.as_ref().map(id)];
     let mut failures = Vec::new();
     for path in namespaces {
         let entered = File::open(path).map_err(|e| e.to_string()).and_then(|file| {
             let there = file.metadata().map_err(|e| e.to_string())?;
-            if (there.dev(), there.ino()) == (own.dev(), own.ino()) {
+            if forbidden.contains(&Some(id(&there))) {
                 return Err("it is the host's own".into());
             }
             move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).map_err(|e| e.to_string())
