@@ -38,9 +38,10 @@ fn traps() -> Vec<Call> {
 
 async fn who_was_trapped(world: &World, instance: &Instance) -> Vec<String> {
     let record = world.app.core.registry.record(instance.id).unwrap();
-    let user = world.app.core.cx(&record).await.unwrap().user;
-    let call = Call::sql("SELECT DISTINCT who FROM public.trapped ORDER BY who");
-    let answers = world.app.core.talk(&record, &user, instance.database.clone(), &[call], LIMIT).await.unwrap();
+    let system = world.app.core.cx(&record).await.unwrap().system;
+    let call = Call::sql("SELECT DISTINCT who FROM public.trapped ORDER BY who")
+        .in_database(instance.database.clone().unwrap());
+    let answers = world.app.core.talk(&record, &system, None, &[call], LIMIT).await.unwrap();
     answers.iter().flat_map(Answer::column).collect()
 }
 
@@ -55,19 +56,21 @@ async fn what_a_tenant_made_under_the_servers_names_is_not_run_by_us() {
     let (engine, cx) = (record.engine().unwrap(), core.cx(&record).await.unwrap());
     let own = instance.database.clone().unwrap();
     world.query(&instance, &traps()).await.unwrap();
-    for set in [
-        "ALTER DATABASE defaultdb SET search_path = public, pg_catalog",
-        "ALTER DATABASE defaultdb SET statement_timeout = 1",
-        "ALTER DATABASE defaultdb SET transaction_timeout = 1",
-        "ALTER DATABASE defaultdb SET default_transaction_read_only = on",
-        "ALTER DATABASE defaultdb SET standard_conforming_strings = off",
-        "ALTER ROLE admin SET search_path = public, pg_catalog",
-    ] {
-        world.query(&instance, &[Call::sql(set.replace("defaultdb", &own))]).await.unwrap();
-    }
+    let database = |what: &str| format!("ALTER DATABASE {own} SET {what}");
+    let sets = [
+        database("search_path = public, pg_catalog"),
+        database("standard_conforming_strings = off"),
+        "ALTER ROLE admin SET search_path = public, pg_catalog".to_owned(),
+        // Together: after the first of them no session could set another.
+        ["statement_timeout = 1", "transaction_timeout = 300", "default_transaction_read_only = on"]
+            .map(database)
+            .join("; "),
+    ];
+    world.query(&instance, &sets.map(Call::sql)).await.unwrap();
     // The traps work: whoever has the path falls into them.
-    let limits = "SET statement_timeout = 0; SET transaction_timeout = 0; SET default_transaction_read_only = off;";
-    world.query(&instance, &[Call::sql(format!("{limits} SELECT pg_database_size(1::int)"))]).await.unwrap();
+    let falls =
+        ["SET transaction_timeout = 0", "SET default_transaction_read_only = off", "SELECT pg_database_size(1::int)"];
+    world.query(&instance, &falls.map(Call::sql)).await.unwrap();
     assert_eq!(who_was_trapped(&world, &instance).await, ["admin"]);
 
     let metrics = engine.metrics().unwrap();
@@ -88,6 +91,8 @@ async fn what_a_tenant_made_under_the_servers_names_is_not_run_by_us() {
     work.extend(there(users.put(&cx, &account, fluxdb_adapters::Role::Backup, &[own.clone()])));
     work.extend(there(users.list(&cx)));
     work.extend(there(users.drop(&cx, &account.username, &[own.clone()])));
+    // Longer than the tenant lets a transaction take.
+    work.push(Call::sql("SELECT pg_sleep(1)").in_database(&own));
     core.talk(&record, &cx.system, None, &work, LIMIT).await.unwrap();
     assert_eq!(who_was_trapped(&world, &instance).await, ["admin"]);
     world.end().await;
