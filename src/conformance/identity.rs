@@ -140,7 +140,7 @@ fn spellings(identifier: &str) -> Vec<Vec<u8>> {
         all.extend([number.to_le_bytes().to_vec(), number.to_be_bytes().to_vec()]);
     }
     let digits: Vec<u8> = identifier.bytes().filter(|b| *b != b'-').collect();
-    if digits.len() >= 32 && digits.len() % 2 == 0 && digits.iter().all(u8::is_ascii_hexdigit) {
+    if digits.len() >= 32 && digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit) {
         let pairs = digits.chunks(2).filter_map(|p| u8::from_str_radix(std::str::from_utf8(p).ok()?, 16).ok());
         all.extend([pairs.collect(), digits]);
     }

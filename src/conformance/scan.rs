@@ -58,7 +58,7 @@ pub(super) fn holds(path: &Path, wanted: &[Vec<u8>]) -> Result<Vec<usize>> {
 
 /// The same for whatever can be read.
 pub(super) fn within(from: &mut impl Read, wanted: &[Vec<u8>]) -> Result<Vec<usize>> {
-    let finders: Vec<_> = wanted.iter().map(|w| memmem::Finder::new(w)).collect();
+    let finders: Vec<_> = wanted.iter().map(memmem::Finder::new).collect();
     let overlap = wanted.iter().map(Vec::len).max().unwrap_or_default().saturating_sub(1);
     let mut found = vec![false; wanted.len()];
     let (mut piece, mut filled) = (vec![0; PIECE + overlap], 0);

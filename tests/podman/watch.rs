@@ -88,9 +88,9 @@ async fn what_a_tenant_made_under_the_servers_names_is_not_run_by_us() {
     };
     let mut work = there(engine.settings().unwrap().read(&cx));
     work.extend(engine.databases().unwrap().create(&cx, &own));
-    work.extend(there(users.put(&cx, &account, fluxdb_adapters::Role::Backup, &[own.clone()])));
+    work.extend(there(users.put(&cx, &account, fluxdb_adapters::Role::Backup, std::slice::from_ref(&own))));
     work.extend(there(users.list(&cx)));
-    work.extend(there(users.drop(&cx, &account.username, &[own.clone()])));
+    work.extend(there(users.drop(&cx, &account.username, std::slice::from_ref(&own))));
     // Longer than the tenant lets a transaction take.
     work.push(Call::sql("SELECT pg_sleep(1)").in_database(&own));
     core.talk(&record, &cx.system, None, &work, LIMIT).await.unwrap();
