@@ -15,6 +15,9 @@ use crate::domain::detail::ContainerRun;
 use crate::domain::{Error, Result};
 
 mod anonymous;
+mod known;
+
+use known::{DEFAULTS, PATHS};
 
 /// How long a server may take to answer one request of a stranger.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -25,108 +28,6 @@ const MOST: usize = 16 << 10;
 
 /// A server that answers whatever is asked is named once, not sixty times.
 const SHOWN: usize = 8;
-
-/// Where servers of every kind show what they are, what they hold or what they do. `POST ` stands before what is no GET.
-const PATHS: &[&str] = &[
-    "/",
-    "/favicon.ico",
-    "/index.html",
-    "/robots.txt",
-    "/ping",
-    "/health",
-    "/healthz",
-    "/ready",
-    "/status",
-    "/stats",
-    "/info",
-    "/version",
-    "/metrics",
-    "/api",
-    "/api/v1",
-    "/api/v1/settings",
-    "/api/v2",
-    "/api/v2/setup",
-    "/actuator",
-    "/actuator/env",
-    "/actuator/heapdump",
-    "/admin",
-    "/config",
-    "/console",
-    "/dashboard",
-    "/debug/pprof/",
-    "/debug/pprof/cmdline",
-    "/debug/pprof/goroutine?debug=1",
-    "/debug/requests?seconds=1",
-    "/debug/vars",
-    "/dump",
-    "/env",
-    "/heapdump",
-    "/jmx",
-    "/jolokia",
-    "/login",
-    "/logs",
-    "/play",
-    "/server-status",
-    "/settings",
-    "/swagger.json",
-    "/openapi.json",
-    "/threads",
-    "/users",
-    "/query?q=SHOW+DATABASES",
-    "/?query=SELECT+1",
-    "/exec?query=select+1",
-    "/sql?q=select+1",
-    "/browser/",
-    "/_all_dbs",
-    "/_users",
-    "/_up",
-    "/_utils/",
-    "/_config",
-    "/_cat/indices",
-    "/_cluster/health",
-    "/_nodes",
-    "/_search",
-    "/_api/version",
-    "/_admin/status",
-    "/_status/vars",
-    "/indexes",
-    "/collections",
-    "/keys",
-    "/db/data/",
-    "POST /",
-    "POST /query",
-    "POST /_search",
-    "POST /graphql",
-];
-
-/// Accounts that servers and their images had at their first start, or that manuals use.
-const DEFAULTS: &[(Protocol, &[(&str, &str)])] = &[
-    (Protocol::Postgres, &[("postgres", ""), ("postgres", "postgres"), ("admin", "quest"), ("root", ""), ("sa", "")]),
-    (Protocol::Mysql, &[("", ""), ("root", ""), ("root", "root"), ("mysql", "")]),
-    (Protocol::Resp, &[("default", ""), ("default", "default")]),
-    (Protocol::Mongo, &[("root", ""), ("admin", "admin")]),
-    (Protocol::Cql, &[("cassandra", "cassandra"), ("cassandra", "")]),
-    (Protocol::Tds, &[("sa", ""), ("sa", "sa")]),
-    (Protocol::Kafka, &[("admin", "admin-secret"), ("kafka", "kafka")]),
-    (
-        Protocol::Http,
-        &[
-            ("", ""),
-            ("admin", "admin"),
-            ("admin", "password"),
-            ("root", ""),
-            ("root", "root"),
-            ("default", ""),
-            ("elastic", "changeme"),
-            ("kibanaserver", "kibanaserver"),
-            ("logstash", "logstash"),
-            ("stephen", "password"),
-            ("guest", "guest"),
-            ("", "masterKey"),
-            ("", "xyz"),
-        ],
-    ),
-];
 
 /// Nothing answers a stranger but what the adapter lists, and what it lists does answer.
 pub(super) async fn no_password(rig: &mut Rig) -> Verdict {
