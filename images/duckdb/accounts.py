@@ -23,16 +23,16 @@ def verifier(password):
 
 
 class Accounts:
-    """The system account comes from a file outside of the volume; all others are made by it."""
+    """The system account comes from the configuration, as a verifier; all others are made by it."""
 
-    def __init__(self, path, system, password):
+    def __init__(self, path, system, own):
         self.path, self.system, self.lock = path, system, threading.Lock()
         self.pepper = os.urandom(16)
         self.users = {}
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 self.users = json.load(file)
-        self.own = {"role": "system", "databases": None, **verifier(password)}
+        self.own = {"role": "system", "databases": None, **own}
 
     def find(self, name):
         return self.own if name == self.system else self.users.get(name)

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Serves DuckDB databases, a file each, over the PostgreSQL wire protocol with SCRAM-SHA-256.
 
-    gateway.py CONFIGURATION    JSON: port, directory, system_user, password_file, max_connections, duckdb {setting: value}
+    gateway.py CONFIGURATION    JSON: port, directory, system_user, system {salt, stored, server} or password_file,
+                                max_connections, duckdb {setting: value}
 
 The system account makes users and databases by `FLUXDB {"put_user": ...}`; nobody else may. Statements run as they are:
 there is no translation of PostgreSQL's dialect. Nothing here reads files or calls other servers: external access is off.
+Each database is an engine of its own, with a temporary directory beside its file.
 """
 
 import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import struct
@@ -73,13 +76,17 @@ class Server:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             self.config = json.load(file)
-        with open(self.config["password_file"], encoding="utf-8") as file:
-            password = file.read()
+        own = self.config.get("system")
+        if own is None:
+            with open(self.config["password_file"], encoding="utf-8") as file:
+                own = verifier(file.read())
         directory = self.config["directory"]
         self.files = os.path.join(directory, "databases")
-        for part in (self.files, os.path.join(directory, "tmp")):
-            os.makedirs(part, mode=0o700, exist_ok=True)
-        self.accounts = Accounts(os.path.join(directory, "accounts.json"), self.config["system_user"], password)
+        os.makedirs(self.files, mode=0o700, exist_ok=True)
+        # Temporary files of a server that was killed; the first is where older versions kept everybody's.
+        for left in [os.path.join(directory, "tmp"), *(self.file(n) + ".tmp" for n in self.names())]:
+            shutil.rmtree(left, ignore_errors=True)
+        self.accounts = Accounts(os.path.join(directory, "accounts.json"), self.config["system_user"], own)
         self.lock, self.databases, self.sessions = threading.Lock(), {}, {}
         self.stopping, self.queries, self.began = False, 0, time.monotonic()
         for name in self.names():
@@ -94,9 +101,13 @@ class Server:
         return sorted(urllib.parse.unquote(f[:-7]) for f in os.listdir(self.files) if f.endswith(".duckdb"))
 
     def connect(self, place):
-        settings = {**self.config["duckdb"], "temp_directory": os.path.join(self.config["directory"], "tmp")}
+        """Without files from its first moment on: what the engine still reaches is its own file, log and temporary directory."""
+        settings = {**self.config["duckdb"], "enable_external_access": "false"}
+        if place == ":memory:":
+            del settings["enable_external_access"]  # would not take the next one
+            settings["temp_directory"] = ""
         database = duckdb.connect(place, config=settings)
-        for name, value in {"autoload_known_extensions": False, "autoinstall_known_extensions": False,
+        for name, value in {"autoload_known_extensions": False, "autoinstall_known_extensions": False, "python_enable_replacements": False,
                             "enable_external_access": False, "lock_configuration": True}.items():
             database.execute(f"SET {name} = {value}")
         return database
@@ -123,7 +134,10 @@ class Server:
         (what, value), = json.loads(text.rstrip("; \n")).items()
         if what == "put_user":
             change = {"role": value["role"], "databases": value["databases"], **verifier(value["password"])}
+            before = self.accounts.users.get(value["name"])
             self.accounts.change(value["name"], change)
+            if before and any(before[part] != change[part] for part in ("role", "databases")):
+                self.end(lambda s: s.name == value["name"])  # its sessions have the rights from before
         elif what == "set_password":
             user = self.accounts.users.get(value["name"])
             if user is None:
@@ -131,6 +145,7 @@ class Server:
             self.accounts.change(value["name"], {**user, **verifier(value["password"])})
         elif what == "drop_user":
             self.accounts.change(value, None)
+            self.end(lambda s: s.name == value)
         elif what == "create_database":
             self.open(value)
         elif what == "drop_database":
@@ -144,18 +159,23 @@ class Server:
             raise Refused("42601", f"no such thing as {what}")
         return None, iter(()), "FLUXDB"
 
-    def drop(self, name):
-        for session in [s for s in self.sessions.values() if s.database == name]:
-            with contextlib.suppress(OSError, duckdb.Error):  # it may end at this moment by itself
+    def end(self, which):
+        """Ends sessions; others may end at this moment by themselves."""
+        for session in [s for s in list(self.sessions.values()) if which(s)]:
+            with contextlib.suppress(OSError, duckdb.Error):
                 session.cursor.interrupt()
                 session.connection.raw.shutdown(socket.SHUT_RDWR)
+
+    def drop(self, name):
+        self.end(lambda s: s.database == name)
         with self.lock:
             database = self.databases.pop(name, None)
             if database is not None:
                 database.close()
-            for file in (self.file(name), self.file(name) + ".wal"):
-                if os.path.exists(file):
-                    os.remove(file)
+            for suffix in ("", ".wal", ".wal.checkpoint", ".wal.recovery"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(self.file(name) + suffix)
+            shutil.rmtree(self.file(name) + ".tmp", ignore_errors=True)
         self.accounts.forget_database(name)
 
     def metrics(self):
@@ -167,7 +187,10 @@ class Server:
         yield "uptime_seconds", str(int(time.monotonic() - self.began))
         used = 0
         for name in list(self.databases):
-            used += self.cursor(name).execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()[0] or 0
+            # By their full names: macros of the same name belong to whoever made them, and are not run by us.
+            with self.cursor(name) as cursor:
+                rows = cursor.execute("SELECT memory_usage_bytes FROM system.main.duckdb_memory()").fetchall()
+            used += sum(bytes for (bytes,) in rows)
         yield "memory_bytes", str(used)
 
     # Clients

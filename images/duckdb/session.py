@@ -1,5 +1,6 @@
 """One client of the PostgreSQL wire protocol, version 3: https://www.postgresql.org/docs/current/protocol.html"""
 
+import contextlib
 import re
 import struct
 
@@ -7,8 +8,13 @@ import duckdb
 
 import values
 
-# What a reader may run; everything else that DuckDB knows writes, or reaches out of the database.
-READS = {"SELECT", "TRANSACTION", "RELATION", "VARIABLE_SET"}
+# Kinds of statements, by the engine's own parser. These reach files or other databases, and are closed for everybody: the
+# engine itself lets statements reach the database's own temporary directory.
+CLOSED = {"ATTACH", "DETACH", "LOAD", "COPY", "COPY_DATABASE", "EXPORT", "EXTENSION", "UNKNOWN"}
+# What a reader may run, always in a transaction that is read-only in the engine.
+READS = {"SELECT", "EXPLAIN", "TRANSACTION", "RELATION", "SET", "VARIABLE_SET", "MULTI", "PREPARE", "EXECUTE"}
+# What Python has no such value for: written by the engine instead.
+LOSSY = re.compile(r"INTERVAL|TIMESTAMP_NS|TIME_NS")
 CODES = [
     (duckdb.ParserException, "42601"), (duckdb.CatalogException, "42P01"), (duckdb.BinderException, "42703"),
     (duckdb.ConstraintException, "23505"), (duckdb.ConversionException, "22P02"), (duckdb.OutOfRangeException, "22003"),
@@ -25,7 +31,9 @@ SHOWN = {
     "standard_conforming_strings": "on", "client_encoding": "UTF8", "server_encoding": "UTF8", "datestyle": "ISO, MDY",
     "timezone": "UTC", "max_identifier_length": "63",
 }
-BEGIN = re.compile(r"\s*(begin|start\s+transaction)\b[^;]*;?\s*$", re.I)
+BEGIN = re.compile(r"\s*(begin|start\s+transaction)\b[^;]*;?\s*", re.I)
+SHOW = re.compile(r"\s*show\s+([\w ]+?)\s*;?\s*", re.I)
+OURS = re.compile(r"\s*fluxdb\s", re.I)
 # Strings, names, comments and bound values; the last are group 1.
 PIECES = re.compile(
     r"[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$([A-Za-z_]\w*)?\$.*?\$\1\$|\$(\d+)", re.S)
@@ -42,12 +50,26 @@ def string(data, at):
     return data[at:end].decode(), end + 1
 
 
+def kind_of(statement):
+    try:
+        return statement.type.name
+    except ValueError:  # newer than Python's list of them
+        return "UNKNOWN"
+
+
+def first_word(text):
+    """In capitals; comments are none."""
+    at = next((at for at, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment), 0)
+    return re.match(rb"\w*", text.encode()[at:])[0].decode().upper()
+
+
 class Session:
     def __init__(self, server, connection, user, name, database):
         self.server, self.connection, self.role = server, connection, user["role"]
         self.name, self.database = name, database
         self.cursor = server.cursor(database)
         self.transaction, self.broken = False, False
+        self.implicit = False  # a reader's transaction that no statement of its own began
         self.statements, self.portals = {}, {}
         self.skipping = False
 
@@ -57,6 +79,10 @@ class Session:
         self.connection.write(kind + struct.pack("!I", len(body) + 4) + body)
 
     def ready(self):
+        if self.implicit:
+            self.implicit = False
+            with contextlib.suppress(duckdb.Error):  # the engine may have ended it by itself
+                self.cursor.execute("ROLLBACK")
         self.send(b"Z", b"E" if self.broken else b"T" if self.transaction else b"I")
         self.connection.flush()
 
@@ -81,45 +107,115 @@ class Session:
 
     # What is run
 
-    def run(self, text):
-        """Answers columns (None: no rows), an iterator of rows, and the tag."""
+    def parsed(self, text):
+        """The statements of a text: what the engine makes of it, or (None) one that means something to PostgreSQL only."""
+        if OURS.match(text):
+            return [None]
+        try:
+            return self.cursor.extract_statements(text)
+        except duckdb.ParserException:
+            if ";" in text.rstrip("; \t\r\n") or not self.is_foreign(text):
+                raise
+            return [None]
+
+    @staticmethod
+    def is_foreign(text):
+        shown = SHOW.fullmatch(text)
+        return IGNORED.match(text) or BEGIN.fullmatch(text) or shown and shown[1].lower() in SHOWN
+
+    def foreign(self, text):
+        """Answers what a driver says to PostgreSQL at its start, or asks."""
         if IGNORED.match(text):
             return None, iter(()), text.split()[0].upper()
-        shown = re.fullmatch(r"\s*show\s+([\w ]+?)\s*;?\s*", text, re.I)
-        if shown and shown[1].lower() in SHOWN:
-            return [(shown[1].lower(), "VARCHAR")], iter([(SHOWN[shown[1].lower()],)]), "SHOW"
-        if text.lstrip().upper().startswith("FLUXDB "):
+        if BEGIN.fullmatch(text):
+            return self.transact("BEGIN")
+        name = SHOW.fullmatch(text)[1].lower()
+        return [(name, "VARCHAR")], iter([(SHOWN[name],)]), "SHOW"
+
+    def run(self, statement, text):
+        """Answers columns (None: no rows), an iterator of rows, and the tag."""
+        if statement is None and OURS.match(text):
             return self.server.administer(self, text.lstrip()[7:])
-        if BEGIN.match(text):
-            text = "BEGIN TRANSACTION"
-        return self.run_one(self.cursor.extract_statements(text)[0])
+        return self.run_one(statement) if statement else self.foreign(text)
 
     def run_one(self, statement):
         self.server.queries += 1
-        kind = statement.type.name
-        allowed = kind in READS or (kind == "EXPLAIN" and not re.search(r"\banalyze\b", statement.query, re.I))
-        if self.role == "read" and not allowed:
-            raise Refused("42501", f"{self.name} may only read")
-        if kind in ("ATTACH", "DETACH", "LOAD", "COPY_DATABASE") or self.broken and kind != "TRANSACTION":
-            raise Refused("25P02" if self.broken else "42501", "the transaction has failed; end it" if self.broken else "not allowed here")
-        word = statement.query.split()[0].upper().rstrip(";") if statement.query.split() else ""
-        if kind == "TRANSACTION" and self.broken and word == "COMMIT":
-            self.cursor.execute("ROLLBACK")
-            word = "ROLLBACK"
-        elif kind == "TRANSACTION" and word in ("COMMIT", "END", "ROLLBACK", "ABORT") and not self.transaction:
-            return None, iter(()), word  # PostgreSQL only warns
-        else:
-            self.cursor.execute(statement)
+        kind, text = kind_of(statement), statement.query
         if kind == "TRANSACTION":
-            self.transaction, self.broken = word in ("BEGIN", "START"), False
-            return None, iter(()), "BEGIN" if self.transaction else word
+            return self.transact(first_word(text))
+        if self.broken:
+            raise Refused("25P02", "the transaction has failed; end it")
+        if kind in CLOSED or kind in ("EXPLAIN", "PREPARE") and self.inner(text) in CLOSED:
+            raise Refused("42501", "statements reach no files and no other databases")
+        if kind in ("SELECT", "SET", "VARIABLE_SET", "DROP") and self.is_foreign(text):
+            return self.foreign(text)
+        if self.role == "read" and kind not in READS:
+            raise Refused("42501", f"{self.name} may only read")
+        if self.role == "read" and not self.transaction and not self.implicit:
+            self.begin()
+            self.implicit = True
+        self.cursor.execute(statement)
         columns = [(c[0], c[1]) for c in self.cursor.description or []]
-        if kind in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO", "COPY") and [c[0] for c in columns] == ["Count"]:
+        if kind == "SELECT" and any(LOSSY.search(str(k)) for _, k in columns):
+            columns = self.written_out(text, columns)
+        if kind in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO") and [c[0] for c in columns] == ["Count"]:
             count = (self.cursor.fetchone() or [0])[0]
             return None, iter(()), f"INSERT 0 {count}" if kind == "INSERT" else f"{kind} {count}"
-        if kind in ("SELECT", "EXPLAIN", "PRAGMA", "CALL", "EXECUTE", "RELATION", "INSERT", "UPDATE", "DELETE", "SHOW"):
+        if kind in ("SELECT", "EXPLAIN", "PRAGMA", "CALL", "EXECUTE", "RELATION", "INSERT", "UPDATE", "DELETE", "MERGE_INTO", "MULTI"):
             return columns, self.fetch(), "SELECT"
-        return None, iter(()), " ".join(statement.query.split()[:2]).upper() if kind in ("CREATE", "DROP", "ALTER") else kind
+        return None, iter(()), " ".join(text.split()[:2]).upper() if kind in ("CREATE", "DROP", "ALTER") else kind
+
+    def begin(self):
+        """The engine keeps a reader from writing, whatever its statements look like."""
+        self.cursor.execute("BEGIN TRANSACTION READ ONLY" if self.role == "read" else "BEGIN TRANSACTION")
+
+    def transact(self, word):
+        """Begins and ends transactions in our own words: what the client wrote is not run."""
+        if word in ("BEGIN", "START"):
+            if self.implicit:
+                self.implicit = False
+            else:
+                self.begin()
+            self.transaction, self.broken = True, False
+            return None, iter(()), "BEGIN"
+        if word not in ("COMMIT", "END", "ROLLBACK", "ABORT"):
+            raise Refused("42601", f"no such thing as {word}")
+        end = "COMMIT" if word in ("COMMIT", "END") and not self.broken else "ROLLBACK"
+        if self.transaction:
+            self.transaction, self.broken = False, False
+            self.cursor.execute(end)
+        return None, iter(()), end  # without a transaction PostgreSQL only warns
+
+    def inner(self, text):
+        """The kind of what EXPLAIN or PREPARE is about: the first part of its end that the parser takes."""
+        data = text.encode()
+        for at, _ in duckdb.tokenize(text)[1:]:
+            try:
+                found = self.cursor.extract_statements(data[at:].decode())
+            except duckdb.Error:
+                continue
+            return kind_of(found[0]) if found else "UNKNOWN"
+        return "UNKNOWN"
+
+    def written_out(self, text, columns):
+        """Runs a query once more, with the engine writing the columns that have no value in Python."""
+        names = ", ".join(f"c{i}" for i in range(len(columns)))
+        cell = {True: "CAST(to_json(c{0}) AS VARCHAR)", False: "CAST(c{0} AS VARCHAR)"}
+        cells = [
+            (cell["(" in str(k) or "[" in str(k)].format(i) if LOSSY.search(str(k)) else f"c{i}") + ' AS "' + name.replace('"', '""') + '"'
+            for i, (name, k) in enumerate(columns)
+        ]
+        query = text.rstrip("; \t\r\n")
+        whole = f"SELECT {', '.join(cells)} FROM ({query}\n) AS q({names})"
+        try:
+            with self.server.cursor(self.database) as other:
+                other.execute("BEGIN TRANSACTION READ ONLY")
+                other.execute("DESCRIBE " + whole)
+        except duckdb.Error as error:
+            if "data-modifying" in str(error):
+                return columns  # has written already; not again
+        self.cursor.execute(whole)
+        return [(c[0], c[1]) for c in self.cursor.description]
 
     def fetch(self):
         while rows := self.cursor.fetchmany(1000):
@@ -145,13 +241,12 @@ class Session:
 
     def simple(self, text):
         try:
-            special = IGNORED.match(text) or BEGIN.match(text) or re.match(r"\s*(show|fluxdb)\s", text, re.I)
-            statements = [None] if special else self.cursor.extract_statements(text)
-            if not statements or not text.strip(" \t\r\n;"):
+            statements = self.parsed(text)
+            if not statements:
                 self.send(b"I")
                 return
             for statement in statements:
-                columns, rows, tag = self.run(text) if statement is None else self.run_one(statement)
+                columns, rows, tag = self.run(statement, text)
                 if columns is not None:
                     self.describe(columns, [])
                 self.send_rows(columns, rows, tag, [])
@@ -205,13 +300,10 @@ class Session:
             raise Refused("34000", f"no portal {portal!r}")
         found = self.portals[portal]
         if found["result"] is None:
-            text = found["text"]
-            if not text.strip(" \t\r\n;"):
-                found["result"] = (None, iter(()), "")
-            elif len(self.cursor.extract_statements(text) if not re.match(r"\s*(fluxdb|set|show|begin|start|discard|reset|deallocate)\b", text, re.I) else [0]) > 1:
+            statements = self.parsed(found["text"])
+            if len(statements) > 1:
                 raise Refused("42601", "a prepared statement is one statement")
-            else:
-                found["result"] = self.run(text)
+            found["result"] = self.run(statements[0], found["text"]) if statements else (None, iter(()), "")
         return found
 
     def describe_message(self, data):
@@ -234,15 +326,19 @@ class Session:
         """Columns of a query that has no values yet: asked with NULL in their places."""
         typed = {k: f"CAST(NULL AS {t})" for k, t in {16: "BOOLEAN", 21: "SMALLINT", 23: "INTEGER", 20: "BIGINT", 701: "DOUBLE"}.items()}
         text = PIECES.sub(lambda m: m[0] if not m[2] else typed.get(kinds[int(m[2]) - 1], "CAST(NULL AS VARCHAR)"), text)
-        if not re.match(r"\s*(select|with|values|from|table|show|describe|summarize|pragma|call|\()", text, re.I):
-            return None
-        shown = re.fullmatch(r"\s*show\s+([\w ]+?)\s*;?\s*", text, re.I)
-        if shown and shown[1].lower() in SHOWN:
-            return [(shown[1].lower(), "VARCHAR")]
         try:
-            cursor = self.server.cursor(self.database)
-            cursor.execute("DESCRIBE " + text)
-            return [(row[0], row[1]) for row in cursor.fetchall()]
+            statements = self.parsed(text)
+            if len(statements) != 1 or statements[0] and kind_of(statements[0]) != "SELECT":
+                return None
+            shown = SHOW.fullmatch(text)
+            if shown and shown[1].lower() in SHOWN:
+                return [(shown[1].lower(), "VARCHAR")]
+            if not statements[0]:
+                return None
+            with self.server.cursor(self.database) as cursor:
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                cursor.execute("DESCRIBE " + statements[0].query)
+                return [(row[0], "VARCHAR" if LOSSY.search(row[1]) else row[1]) for row in cursor.fetchall()]
         except duckdb.Error:
             return None
 

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import json
+import re
 import struct
 import uuid
 
@@ -65,10 +66,34 @@ def numeric(value):
     return struct.pack(f"!hhHh{len(groups)}h", len(groups), weight if groups else 0, 0x4000 if sign else 0, scale, *groups)
 
 
+MOMENT = re.compile(r"(?:(\d+)-(\d+)-(\d+))? ?(?:(\d+):(\d+):(\d+)(?:\.(\d{1,6}))?)?(?:\+00)?(?: \(BC\))?")
+
+
+def days(year, month, day):
+    """From 2000-01-01, also for years that Python's dates do not have (the calendar repeats every 400 years)."""
+    shift = (2000 - year) // 400
+    return (datetime.date(year + 400 * shift, month, day) - EPOCH.date()).days - 146_097 * shift
+
+
+def beyond(value, kind):
+    """A date, moment or time that Python has no object for, which comes as the engine's text."""
+    found = MOMENT.fullmatch(value)
+    if not found:
+        raise ValueError(f"{value!r} has no binary form here")
+    year, month, day, hour, minute, second = (int(found[i] or 0) for i in range(1, 7))
+    whole = days(1 - year if value.endswith("(BC)") else year, month, day) if found[1] else 0
+    if kind == 1082:
+        return struct.pack("!i", whole)
+    micros = int((found[7] or "").ljust(6, "0"))
+    return struct.pack("!q", ((whole * 24 + hour) * 3600 + minute * 60 + second) * 1_000_000 + micros)
+
+
 def encoded(value, kind, binary):
     """Bytes of a value, of an object id, in text or binary."""
     if value is None:
         return None
+    if isinstance(value, str) and kind in (1082, 1083, 1114, 1184):
+        return beyond(value, kind) if binary else value.replace(" (BC)", " BC").encode()
     if binary:
         if kind in PACKED:
             return struct.pack(PACKED[kind], value)

@@ -7,12 +7,15 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, pg_literal, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    LocalImage, Marker, Metric, Metrics, NameKind, Port, Proof, Protocol, Role, SYSTEM_PASSWORD_FILE, Secret, Settings,
+    Account, Answer, Attack, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, LocalImage, Marker, Metric, Metrics, NameKind, Port, Proof, Protocol, Repair, Role, Secret, Settings,
     Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod attacks;
 mod settings;
+mod types;
+mod verifier;
 
 pub(crate) static ENGINE: Duckdb = Duckdb;
 
@@ -53,8 +56,9 @@ static FACTS: Facts = Facts {
     caveats: &[
         "DuckDB is a library. The server around it is part of fluxdb: there is no official image, so it must be built where it runs.",
         "It speaks PostgreSQL's wire protocol and DuckDB's dialect: psql, psycopg and JDBC run statements, but what asks PostgreSQL's catalogues (most graphical tools, object mappers that read schemas) may fail. No TLS, no COPY over the wire.",
-        "Statements cannot read files, call other servers or load extensions.",
-        "Each database is a file and may use the whole memory limit; queries over two databases are not possible.",
+        "Statements cannot read or write files (COPY, EXPORT, ATTACH), call other servers or load extensions. What a query can still read is its own database's file, log and temporary files.",
+        "Each database is a file and may use the whole memory limit, so large queries in several databases at a time, by whomever, can end the server; queries over two databases are not possible.",
+        "infinity in dates and times comes as the last day of the year 9999; intervals and nanoseconds come as text.",
     ],
 };
 
@@ -106,11 +110,11 @@ impl Engine for Duckdb {
     }
 
     fn tuning(&self, cx: &Cx) -> minijinja::Value {
+        let system = verifier::verifier(&cx.system.password, cx.unique);
         context! {
             port => FACTS.ports[0].number,
             dir => FACTS.volume_path,
-            files => FILES_DIR,
-            password_file => SYSTEM_PASSWORD_FILE,
+            system => context! { salt => system.salt, stored => system.stored, server => system.server },
             system_user => cx.system.username.as_str(),
             max_connections => self.max_connections(&cx.size),
             settings => settings::lines(cx),
@@ -119,7 +123,7 @@ impl Engine for Duckdb {
 
     fn launch(&self, cx: &Cx) -> Result<Launch, RenderError> {
         let tuning = self.tuning(cx);
-        let mut files = vec![File { name: SYSTEM_PASSWORD_FILE, content: cx.system.password.clone() }];
+        let mut files = Vec::new();
         for template in FACTS.templates {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
@@ -139,7 +143,7 @@ impl Engine for Duckdb {
 
     fn set_password(&self, account: &Account) -> Vec<Call> {
         if account.username == FACTS.system_user {
-            return Vec::new(); // stands in a file
+            return Vec::new(); // a verifier stands in a rendered file
         }
         let user = serde_json::json!({"name": account.username, "password": account.password.expose()});
         vec![administer("set_password", &user)]
@@ -192,6 +196,15 @@ impl Engine for Duckdb {
                 read: first,
             },
         ]
+    }
+
+    fn attacks(&self, _cx: &Cx) -> Vec<Attack> {
+        attacks::all()
+    }
+
+    /// The account stands in the rendered file alone.
+    fn repair(&self, _cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Restart)
     }
 
     fn users(&self) -> Option<&dyn Users> {
@@ -261,17 +274,50 @@ impl Users for Duckdb {
         let makes_user = vec![administer("drop_user", &"fluxdb_proof".into())];
         let files = Proof::cannot("reads files of the server", sql("SELECT * FROM read_text('/etc/hostname')"));
         let users = Proof::cannot("changes users", makes_user);
+        let types = types::proof();
         match role {
             Role::Read => vec![
                 reads,
+                types,
                 Proof::cannot("writes a row", sql(insert)),
                 Proof::cannot("makes a table", sql("CREATE TABLE fluxdb_proof (i int)")),
                 Proof::cannot("writes by EXPLAIN ANALYZE", sql(&format!("EXPLAIN ANALYZE {insert}"))),
+                Proof::cannot("deletes in a WITH", sql("WITH x AS (DELETE FROM fluxdb_marker RETURNING value) FROM x")),
+                Proof::cannot("deletes in a second statement", sql("SELECT 1; DELETE FROM fluxdb_marker")),
+                Proof::cannot(
+                    "deletes in a second statement while the first is described",
+                    vec![Call::bound("SELECT $1; DELETE FROM fluxdb_marker", &["x"])],
+                ),
+                Proof::cannot("deletes behind a comment", sql("/* SELECT */ DELETE FROM fluxdb_marker")),
+                Proof::cannot(
+                    "begins a transaction that may write",
+                    ["/**/ BEGIN TRANSACTION READ WRITE", "DELETE FROM fluxdb_marker"].map(Call::sql).into(),
+                ),
+                Proof::cannot(
+                    "leaves the transaction that may not write",
+                    vec![Call::sql(
+                        "SELECT 1; COMMIT; BEGIN; WITH x AS (DELETE FROM fluxdb_marker RETURNING value) FROM x",
+                    )],
+                ),
+                Proof::cannot(
+                    "deletes by a prepared statement",
+                    ["PREPARE p AS DELETE FROM fluxdb_marker", "EXECUTE p"].map(Call::sql).into(),
+                ),
+                Proof::cannot("makes a macro", sql("CREATE MACRO fluxdb_proof(x) AS x")),
+                Proof::can(
+                    "finds all rows still there",
+                    vec![
+                        Call::sql("SELECT count(*) FROM fluxdb_marker")
+                            .checked(|answer| (answer.first().as_deref() == Some("0")).then(|| "rows are gone".into())),
+                    ],
+                ),
                 files,
                 users,
             ],
             _ => vec![
                 reads,
+                types,
+                types::stored(),
                 Proof::can("writes a row", sql(insert)),
                 Proof::can(
                     "makes and drops a table",
