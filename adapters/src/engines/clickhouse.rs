@@ -6,11 +6,12 @@ use super::sql::{self, Spelling};
 use crate::quote::{clickhouse_ident, mysql_literal, percent, shell_word};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
-    LocalImage, Marker, Metrics, NameKind, Port, Protocol, Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned,
-    UriFormat, User, Users, Version,
+    Account, Answer, Attack, Call, Category, Cx, Databases, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth,
+    Launch, LocalImage, Marker, Metrics, NameKind, Port, Protocol, Repair, Secret, Settings, Shell, Size, Stop,
+    Template, Tmpfs, Tuned, UriFormat, User, Users, Version,
 };
 
+mod attacks;
 mod metrics;
 mod settings;
 mod users;
@@ -22,6 +23,11 @@ pub(crate) struct Clickhouse;
 
 /// Debian's server is from 2018: no users by SQL, no settings of the server that can be read.
 const OLD: &str = "18.16";
+
+/// 18.16 lets everybody make tables and views among the server's own, which fluxdb reads; without a right to write their
+/// definitions the server cannot. It keeps none there itself.
+const OLD_START: &str = "own=/var/lib/clickhouse/metadata/system; mkdir -p $own; chmod 700 $own; rm -f $own/*.sql; \
+                         chmod 500 $own; exec \"$@\"";
 
 static FACTS: Facts = Facts {
     id: "clickhouse",
@@ -71,8 +77,9 @@ static FACTS: Facts = Facts {
     single_account: false,
     extra_caps: &[],
     caveats: &[
-        "Functions that reach files and other servers (file, url, s3, remote and the like) are granted to nobody.",
-        "18.16, the version of Debian, knows no users by SQL, no roles and no rights: its account may read and write everything.",
+        "Functions, engines and dictionaries that reach files and other servers (file, url, s3, remote and the like) are granted to nobody, except in 18.16.",
+        "18.16, the version of Debian, knows no users by SQL, no roles, no rights and no constraints: its account reads and writes everything, calls other servers where the network lets it (url, remote, mysql, engines URL and Kafka), lifts the limits of its own queries, takes the server's own tables away until the next start, and can end the server, which is then started again. Its files and the server's own tables it can neither read nor replace.",
+        "The log of queries (system.query_log, not in 18.16) keeps those that ran for a second or longer, for seven days.",
         "A password of the user's account counts after a restart, because it stands in a file.",
     ],
 };
@@ -139,6 +146,7 @@ impl Engine for Clickhouse {
             server => sections.server,
             merge_tree => sections.merge_tree,
             profile => sections.profile,
+            server_memory_bytes => u64::from(settings::server_memory_mib(&cx.size)) << 20,
             system_user => cx.system.username.as_str(),
             system_sha256 => sha256_hex(cx.system.password.expose()),
             username => cx.user.username.as_str(),
@@ -153,9 +161,12 @@ impl Engine for Clickhouse {
         for template in FACTS.templates {
             files.push(File { name: template.name, content: Secret::new(render(template, &tuning)?) });
         }
+        // The image's own entrypoint writes a users file with the password in clear text.
+        let server = vec!["clickhouse-server".to_owned()];
+        let entrypoint =
+            if is_old(cx) { [["sh", "-c", OLD_START, "sh"].map(Into::into).to_vec(), server].concat() } else { server };
         Ok(Launch {
-            // The image's own entrypoint writes a users file with the password in clear text.
-            entrypoint: Some(vec!["clickhouse-server".into()]),
+            entrypoint: Some(entrypoint),
             argv: vec![format!("--config-file={FILES_DIR}/config.xml")],
             env: vec![("CLICKHOUSE_WATCHDOG_ENABLE", "0".into()), ("TZ", "UTC".into())],
             files,
@@ -259,6 +270,15 @@ impl Engine for Clickhouse {
             });
         }
         tuned
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::all(cx)
+    }
+
+    /// Both accounts stand in the rendered users file, which comes before users made by SQL.
+    fn repair(&self, _cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Restart)
     }
 
     fn users(&self) -> Option<&dyn Users> {

@@ -53,7 +53,8 @@ static CATALOGUE: &[Setting] = &[
     Setting::choice("date_time_input_format", &["basic", "best_effort", "best_effort_us"], "basic", Dynamic, "How dates are read").not_in(&[OLD]),
     Setting::choice("totals_mode", &["before_having", "after_having_exclusive", "after_having_inclusive", "after_having_auto"], "after_having_exclusive", Dynamic, "How WITH TOTALS counts with HAVING"),
     Setting::flag("log_queries", "true", Dynamic, "Keep a log of queries in system.query_log").not_in(NEW),
-    Setting::int("log_queries_min_query_duration_ms", 0, 86_400_000, "ms", "0", Dynamic, "Only of queries that run longer").not_in(NEW),
+    // Of every query it would grow as fast as a client can ask; what is logged is kept for seven days.
+    Setting::int("log_queries_min_query_duration_ms", 100, 86_400_000, "ms", "1000", Dynamic, "Only of queries that run longer").not_in(NEW),
     Setting::int("send_timeout", 1, 86_400, "s", "300", Dynamic, "Longest wait until a client takes data"),
     Setting::int("receive_timeout", 1, 86_400, "s", "300", Dynamic, "Longest wait until a client sends data"),
     // Server
@@ -137,13 +138,16 @@ pub(super) fn sections(cx: &Cx, connections: u32) -> Sections {
             ("number_of_free_entries_in_pool_to_execute_optimize_entire_partition", (pool * 3 / 2).min(25).to_string()),
         ]);
     }
-    let profile = vec![
+    let mut profile = vec![
         ("max_memory_usage", mib(memory / 2)),
         ("max_bytes_before_external_group_by", mib(memory / 4)),
         ("max_bytes_before_external_sort", mib(memory / 4)),
         ("max_threads", cpus.to_string()),
         ("max_memory_usage_for_user", mib(server_memory_mib(&cx.size))),
     ];
+    if !is_old(cx) {
+        profile.push(("log_queries_min_query_duration_ms", "1000".into()));
+    }
     let of_tables = |s: &Setting| OF_TABLES.contains(&s.name);
     Sections {
         server: with_user(cx, server, |s| s.apply == Restart && !of_tables(s)),

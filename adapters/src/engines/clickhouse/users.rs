@@ -8,13 +8,14 @@ use crate::{Account, Answer, Call, Cx, Proof, Role, Users};
 const SUPERUSER: &str = "SHOW, SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, BACKUP, KILL QUERY, dictGet, \
                          SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM RELOAD DICTIONARY, SYSTEM FLUSH LOGS";
 
-/// Rights over users, which some versions know for all users only.
+/// Rights over users, which some versions know for all users only. No quotas: one for everybody would count for fluxdb's
+/// own account too, and keep it out.
 const SUPERUSER_ACCESS: &str = "CREATE USER, ALTER USER, DROP USER, CREATE ROLE, ALTER ROLE, DROP ROLE, \
-                                CREATE ROW POLICY, ALTER ROW POLICY, DROP ROW POLICY, CREATE QUOTA, ALTER QUOTA, DROP QUOTA, \
-                                SHOW ACCESS";
+                                CREATE ROW POLICY, ALTER ROW POLICY, DROP ROW POLICY, SHOW ACCESS";
 
-/// The server's own tables are for reading.
-const NOT_IN_SYSTEM: &str = "REVOKE INSERT, ALTER, CREATE, DROP, TRUNCATE ON system.*";
+/// The server's own tables are for reading, and nobody hides rows of them from fluxdb.
+const NOT_IN_SYSTEM: &str = "REVOKE INSERT, ALTER, CREATE, DROP, TRUNCATE, \
+                             CREATE ROW POLICY, ALTER ROW POLICY, DROP ROW POLICY ON system.*";
 
 const READWRITE: &str = "SHOW, SELECT, INSERT, ALTER TABLE, ALTER VIEW, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, \
                          DROP TABLE, DROP VIEW, DROP DICTIONARY, TRUNCATE, OPTIMIZE, dictGet";
