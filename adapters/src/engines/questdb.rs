@@ -6,11 +6,12 @@ use super::sql::{self, Spelling};
 use crate::quote::{percent, shell_word, sql_literal};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Answer, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage,
-    Marker, Metrics, NameKind, Port, Protocol, SYSTEM_PASSWORD_FILE, Secret, Settings, Shell, Size, Stop, Template,
-    Tmpfs, Tuned, UriFormat, User, Version,
+    Account, Answer, Attack, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch,
+    LocalImage, Marker, Metrics, NameKind, OpenPath, PasswordFile, Port, Protocol, Repair, SYSTEM_PASSWORD_FILE,
+    Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User, Version,
 };
 
+mod attacks;
 mod metrics;
 mod settings;
 
@@ -69,6 +70,8 @@ static FACTS: Facts = Facts {
         "Rows of tables with a write-ahead log (the default) can be read a moment after they were written.",
         "Line protocol over HTTP (port 9000) only: over TCP it would ask for no password.",
         "Every error has the code 00000, so a client cannot tell one from another.",
+        "No statement reads files of the server (COPY .. FROM, read_parquet). COPY .. TO writes into the instance's own storage, where nobody can fetch it; it is removed at the next start. Parquet comes over HTTP (/exp).",
+        "Without a password anybody who reaches port 9000 gets the web console's files, the server's version and its warnings, and no data.",
         "No TLS in the server itself: put a proxy before it.",
     ],
 };
@@ -195,6 +198,36 @@ impl Engine for QuestDb {
                 read: first,
             },
         ]
+    }
+
+    fn attacks(&self, _cx: &Cx) -> Vec<Attack> {
+        attacks::all()
+    }
+
+    fn password_file(&self, _version: &str) -> PasswordFile {
+        PasswordFile::EveryStart(
+            "QuestDB has one account, the user's own, and its password stands in its configuration",
+        )
+    }
+
+    /// The account stands in the rendered files alone.
+    fn repair(&self, _cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Restart)
+    }
+
+    fn open_paths(&self, _version: &str) -> &'static [OpenPath] {
+        &[
+            OpenPath { port: 1, path: "/", tells: "a redirection to the web console" },
+            OpenPath { port: 1, path: "/index.html", tells: "the web console's page" },
+            OpenPath { port: 1, path: "/assets/*", tells: "the web console's programs" },
+            OpenPath { port: 1, path: "/ping", tells: "that the server runs" },
+            OpenPath { port: 1, path: "/settings", tells: "version and edition, for the web console" },
+            OpenPath { port: 1, path: "/warnings", tells: "what the server finds wrong with the host's limits" },
+        ]
+    }
+
+    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
+        &["/exec?query=select%201", "/exp?query=select%201", "/chk?f=json&j=x", "/imp", "/write", "/api/v2/write"]
     }
 
     fn settings(&self) -> Option<&dyn Settings> {
