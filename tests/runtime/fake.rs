@@ -81,7 +81,7 @@ async fn an_unavailable_runtime_says_so_and_its_servers_go_on() {
     assert_eq!((error.kind, error.code), (ErrorKind::Unavailable, "podman_unavailable"));
     let engine = instance.record.engine().unwrap();
     let wire = FakeWire::new(Arc::clone(&runtime));
-    wire.run(&target(&instance, &instance.cx.system), &[engine.ping()], LIMIT).await.unwrap();
+    wire.run(&target(&instance, &instance.first()), &[engine.ping()], LIMIT).await.unwrap();
 }
 
 /// What the daemon does for each new instance, seeded or not, on every engine.
@@ -95,7 +95,7 @@ async fn servers_know_the_accounts_that_they_were_given() {
         let template = rig.plan_with(id, free_port(), "template-Pa55", "nobody");
         rig.make(&template).await;
         runtime.start(&template.plan.spec.name, Egress::Closed).await.unwrap();
-        wire.run(&target(&template, &template.cx.system), &[engine.ping()], LIMIT).await.unwrap();
+        wire.run(&target(&template, &template.first()), &[engine.ping()], LIMIT).await.unwrap();
         runtime.stop(&template.plan.spec.name, LIMIT).await.unwrap();
 
         let copy = rig.plan(id, free_port());
@@ -112,8 +112,7 @@ async fn servers_know_the_accounts_that_they_were_given() {
         if engine.seed().is_some() {
             let refused = wire.run(&system, &[engine.ping()], LIMIT).await.unwrap_err();
             assert_eq!(refused.code, "login_refused", "{id}: the copy still has the template's password");
-            let old = Account { password: Secret::new("template-Pa55"), ..copy.cx.system.clone() };
-            wire.run(&target(&copy, &old), &engine.set_password(&copy.cx.system), LIMIT).await.unwrap();
+            wire.run(&target(&copy, &template.first()), &engine.set_password(&copy.cx.system), LIMIT).await.unwrap();
         }
         for _ in 0..2 {
             wire.run(&system, &engine.provision(&copy.cx), LIMIT).await.unwrap();

@@ -117,7 +117,8 @@ async fn a_running_container_is_hardened_and_shows_no_secret() {
         let spec = &instance.plan.spec;
         rig.make(&instance).await;
         real.runtime.start(&spec.name, Egress::Closed).await.unwrap();
-        ready(&instance, "canary-System-1").await;
+        let first = instance.first().password;
+        ready(&instance, first.expose()).await;
         let detail = real.runtime.inspect(&spec.name).await.unwrap().unwrap();
         assert_eq!(status(detail.summary.pid, "NoNewPrivs"), "1");
         for set in ["CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"] {
@@ -135,7 +136,7 @@ async fn a_running_container_is_hardened_and_shows_no_secret() {
             real.runtime.logs(&spec.name, 1000).await.unwrap().join("\n"),
         ];
         for text in shown {
-            assert!(!text.contains("canary"), "a password is shown in {text}");
+            assert!(!text.contains("canary") && !text.contains(first.expose()), "a password is shown in {text}");
         }
         if real.class.limits_memory() {
             let Attested::Read(limits) = real.runtime.attest(&detail).await.unwrap() else { panic!("unreadable") };
@@ -196,8 +197,9 @@ async fn make_template(rig: &Rig<'_>, engine: &str) -> (Instance, String) {
     let name = &template.plan.spec.name;
     rig.make(&template).await;
     rig.runtime.start(name, Egress::Closed).await.unwrap();
-    ready(&template, "template-Pa55").await;
-    let identifier = login(&template, "template-Pa55").await.unwrap();
+    let first = template.first().password;
+    ready(&template, first.expose()).await;
+    let identifier = login(&template, first.expose()).await.unwrap();
     rig.runtime.stop(name, Duration::from_secs(30)).await.unwrap();
     (template, identifier)
 }
@@ -236,13 +238,13 @@ async fn copies_of_a_template(real: &Real, engine: &'static str, uniques: [u64; 
         assert!(matches!(seeded, Seeded::Copied { bytes, .. } if bytes > 1 << 20), "{seeded:?}");
         rig.make_container(&copy).await;
         rig.runtime.start(name, Egress::Closed).await.unwrap();
-        ready(&copy, "template-Pa55").await;
-        identifiers.push(login(&copy, "template-Pa55").await.unwrap());
+        ready(&copy, first.expose()).await;
+        identifiers.push(login(&copy, first.expose()).await.unwrap());
         let log = rig.runtime.logs(name, 1000).await.unwrap().join("\n");
         assert!(!log.contains("was not properly shut down"), "the copy had to be recovered: {log}");
         rig.runtime.stop(name, Duration::from_secs(30)).await.unwrap();
         rig.runtime.start(name, Egress::Closed).await.unwrap();
-        ready(&copy, "template-Pa55").await;
+        ready(&copy, first.expose()).await;
     }
     identifiers
 }

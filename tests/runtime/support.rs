@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use fluxdb::domain::InstanceId;
 use fluxdb::domain::container::{self, LABEL_OWNER, Plan};
 use fluxdb::domain::host::HostClass;
 use fluxdb::domain::instance::{Desired, Grant, InstanceRecord};
+use fluxdb::domain::{InstanceId, bootstrap};
 use fluxdb::runtime::ContainerRuntime;
-use fluxdb_adapters::{Cx, Secret};
+use fluxdb_adapters::{Account, Cx, Secret};
 
 /// A runtime and what a test may use of it.
 pub struct Rig<'a> {
@@ -22,6 +22,14 @@ pub struct Instance {
     pub cx: Cx,
     pub plan: Plan,
     pub volume: String,
+}
+
+impl Instance {
+    /// The system account at the first start, before anybody gave it another password.
+    pub fn first(&self) -> Account {
+        let engine = self.record.engine().expect("engine");
+        bootstrap::first_account(engine, &self.cx).unwrap_or_else(|| self.cx.system.clone())
+    }
 }
 
 impl Rig<'_> {

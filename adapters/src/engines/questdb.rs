@@ -226,29 +226,12 @@ impl Engine for QuestDb {
         ]
     }
 
-    fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
-        &["/exec?query=select%201", "/exp?query=select%201", "/chk?f=json&j=x", "/imp", "/write", "/api/v2/write"]
-    }
-
     fn settings(&self) -> Option<&dyn Settings> {
         Some(self)
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         Some(self)
-    }
-
-    fn open_paths(&self, _version: &str) -> &'static [crate::OpenPath] {
-        &[
-            crate::OpenPath {
-                port: 1,
-                path: "/index.html",
-                tells: "the files of the console, which asks for a password itself",
-            },
-            crate::OpenPath { port: 1, path: "/assets/*", tells: "the same files" },
-            crate::OpenPath { port: 1, path: "/ping", tells: "that the server runs" },
-            crate::OpenPath { port: 1, path: "/settings", tells: "version, and settings of the console" },
-        ]
     }
 
     fn sensitive_paths(&self, _version: &str) -> &'static [&'static str] {
