@@ -226,6 +226,7 @@ async fn spare_is_ready(real: &Real, template: &Instance) {
 async fn copies_of_a_template(real: &Real, engine: &'static str, uniques: [u64; 2]) -> Vec<String> {
     let rig = real.rig();
     let (template, identifier) = make_template(&rig, engine).await;
+    let first = template.first().password;
     let mut identifiers = vec![identifier];
     for unique in uniques {
         if identifiers.len() == 2 {
