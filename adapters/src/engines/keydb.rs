@@ -18,6 +18,7 @@ static FACTS: Facts = Facts {
     stop: Stop { says: Some("ready to exit, bye bye"), ..BASE.stop },
     caveats: &[
         "Upstream is silent since 2024: faults found in Redis since then are not mended here. Prefer Valkey",
+        "There are no scripts and no HyperLogLogs here: known faults that lead from them to code in the server are not mended",
         "Databases are numbers: users and their rights count in all of them",
         "Access rules are those of Redis 6.2: a reader is known by its commands, not by its keys",
         "The access file is not waited for by ACL SAVE: a crash of the machine in the same second may lose a new user",

@@ -5,12 +5,13 @@ use minijinja::context;
 use crate::quote::{percent, shell_word, yaml_string};
 use crate::render::{RenderError, render};
 use crate::{
-    Account, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage, Marker,
-    Metrics, NameKind, Port, Protocol, Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned, UriFormat, User,
-    Users, Version,
+    Account, Attack, Call, Category, Cx, Endpoint, Engine, FILES_DIR, Facts, File, Floor, HttpAuth, Launch, LocalImage,
+    Marker, Metrics, NameKind, Port, Protocol, Repair, Secret, Settings, Shell, Size, Stop, Template, Tmpfs, Tuned,
+    UriFormat, User, Users, Version,
 };
 
 mod accounts;
+mod attacks;
 mod metrics;
 mod settings;
 mod users;
@@ -74,7 +75,8 @@ const FACTS: Facts = Facts {
     extra_caps: &[],
     caveats: &[
         "Databases are numbers: users and their rights count in all of them",
-        "Users are made through fluxdb: ACL, CONFIG SET, REPLICAOF, MODULE and SHUTDOWN are for its own account alone",
+        "Users are made through fluxdb: ACL, CONFIG SET, REPLICAOF, MODULE, SHUTDOWN, MIGRATE, CLIENT PAUSE and CLIENT KILL are for its own account alone",
+        "Redis 7.0 has no scripts and no HyperLogLogs here: known faults that lead from them to code in the server were never mended in it (CVE-2024-46981, CVE-2025-32023, CVE-2025-49844)",
         "Modules come with the official images of 8.0 and later only, not with images built here",
     ],
 };
@@ -205,6 +207,15 @@ impl Engine for Resp {
             read: settings::only,
         };
         vec![one("maxmemory", (memory * 1_048_576).to_string()), one("maxclients", clients.to_string())]
+    }
+
+    fn attacks(&self, cx: &Cx) -> Vec<Attack> {
+        attacks::attacks(cx)
+    }
+
+    /// What runs before the server puts fluxdb's account in the access file at each start, whatever was saved there.
+    fn repair(&self, _cx: &Cx) -> Result<Repair, RenderError> {
+        Ok(Repair::Restart)
     }
 
     fn users(&self) -> Option<&dyn Users> {

@@ -72,7 +72,8 @@ static CATALOGUE: &[Setting] = &[
     Setting::flag("dynamic-hz", "true", Dynamic, "More rounds with more connections").not_in(VALKEY_8),
     Setting::int("active-expire-effort", 1, 10, "", "1", Dynamic, "Effort for finding expired keys"),
     Setting::flag("activerehashing", "true", Dynamic, "Spend a hundredth of the time on making tables smaller"),
-    Setting::int("lua-time-limit", 0, 3_600_000, "ms", "5000", Dynamic, "After this long a script can be stopped by others"),
+    // So long nobody is answered, fluxdb included.
+    Setting::int("lua-time-limit", 100, 10_000, "ms", "5000", Dynamic, "After this long a script can be stopped by others"),
     Setting::text("notify-keyspace-events", 16, "", Dynamic, "Events about keys: letters of K E g $ l s h z x e n t d m A; empty = none"),
     // Encodings
     Setting::int("hash-max-listpack-entries", 0, 1_000_000, "", "512", Dynamic, "Largest hash in the dense encoding").not_in(OLD),
@@ -132,7 +133,7 @@ pub(super) fn save_points(cx: &Cx) -> Vec<String> {
 }
 
 /// Names and values of a `CONFIG GET`: a flat list, or a map.
-fn pairs(answer: &Answer) -> Vec<(&str, &str)> {
+pub(super) fn pairs(answer: &Answer) -> Vec<(&str, &str)> {
     match answer.json() {
         Value::Array(all) => all.chunks(2).filter_map(|p| Some((p.first()?.as_str()?, p.get(1)?.as_str()?))).collect(),
         Value::Object(all) => all.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect(),
