@@ -1,9 +1,13 @@
 //! Fail, kill and repeat at every call that an operation makes.
 
-use fluxdb::api::PatchInstance;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fluxdb::api::{PatchInstance, UpdateSettings};
 use fluxdb::domain::operation::OperationState;
 use fluxdb::domain::{Error, InstanceId, OperationId};
 use fluxdb::runtime::fake::{At, Fault};
+use fluxdb_adapters::{Account, Secret};
 
 use crate::world::{Life, World, caller};
 
@@ -248,4 +252,67 @@ fn opening_and_closing_outgoing_traffic_goes_forward_or_back_from_every_point() 
     let world = || World::new().without_templates();
     check_all(&Case { name: "open", world, before: one_postgresql, ask: |life, id| ask(life, id, true) });
     check_all(&Case { name: "close", world, before: one_open, ask: |life, id| ask(life, id, false) });
+}
+
+#[test]
+fn a_restart_that_restores_fluxdbs_account_finishes_from_every_point() {
+    check_all(&Case {
+        name: "repair_account",
+        world: || World::new().without_templates(),
+        before: one_postgresql,
+        ask: |life, id| {
+            life.run(
+                |app| async move { app.repair_account(&caller(), id.unwrap()).await.unwrap().operation.unwrap().id },
+            )
+        },
+    });
+}
+
+#[test]
+fn settings_go_forward_or_back_from_every_point() {
+    fn ask(life: &Life, id: Option<InstanceId>, name: &str, value: &str) -> OperationId {
+        let body = UpdateSettings { settings: BTreeMap::from([(name.to_owned(), value.to_owned())]) };
+        life.run(
+            |app| async move { app.update_settings(&caller(), id.unwrap(), body).await.unwrap().operation.unwrap().id },
+        )
+    }
+    let world = || World::new().without_templates();
+    let running = |life: &Life, id| ask(life, id, "work_mem", "8192");
+    check_all(&Case { name: "settings", world, before: one_postgresql, ask: running });
+    let restarted = |life: &Life, id| ask(life, id, "wal_level", "logical");
+    check_all(&Case { name: "settings with a restart", world, before: one_postgresql, ask: restarted });
+}
+
+/// Somebody changed the system account inside the server.
+#[test]
+fn who_is_locked_out_gets_in_again() {
+    let world = World::new().without_templates();
+    let life = world.start_quiet();
+    let id = one_postgresql(&life).unwrap();
+    life.settle("before");
+    life.run(|app| async move {
+        let record = app.core.registry.record(id).unwrap();
+        let cx = app.core.cx(&record).await.unwrap();
+        let lost = Account { password: Secret::new("somebody's own"), ..cx.system.clone() };
+        let calls = record.engine().unwrap().set_password(&lost);
+        app.core.talk(&record, &cx.system, None, &calls, Duration::from_secs(5)).await.unwrap();
+        let refused = app.core.talk(&record, &cx.system, None, &calls, Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(refused.code, "login_refused");
+    });
+    let op = life.run(|app| async move { app.repair_account(&caller(), id).await.unwrap().operation.unwrap().id });
+    let op = life.ended(op);
+    assert_eq!(op.state, OperationState::Succeeded, "{op:#?}");
+    life.settle("after");
+    let secrets = life.run(|app| async move {
+        let record = app.core.registry.record(id).unwrap();
+        let cx = app.core.cx(&record).await.unwrap();
+        let ping = [record.engine().unwrap().ping()];
+        app.core.talk(&record, &cx.system, None, &ping, Duration::from_secs(5)).await.unwrap();
+        let names = fluxdb::domain::container::Names::new(&app.core.owner, id);
+        app.core.runtime.secrets(&names.secret("", 0)).await.unwrap()
+    });
+    assert_eq!(secrets, Vec::<String>::new(), "files of the repair start are left");
+    life.deleted(id);
+    life.kill();
+    world.assert_clean_slate("repair");
 }

@@ -75,6 +75,13 @@ pub(super) fn boot(container: &mut Container, volume: &mut Volume, system_identi
             databases: BTreeSet::from(["postgres".to_owned(), "mysql".to_owned()]),
         });
     }
+    // A repair start: what the server is told before it serves. An error of one statement keeps it from no other.
+    if let (Some(data), Some(statements)) = (&mut volume.data, container.file("repair.sql")) {
+        for text in statements.expose().lines() {
+            let _ =
+                if facts.protocol == Protocol::Mysql { mysql(data, true, text) } else { postgres(data, true, text) };
+        }
+    }
     if facts.protocol == Protocol::Resp {
         let file = container.file("server.conf").ok_or("server.conf is missing")?;
         container.accounts = resp_accounts(file.expose());
