@@ -38,7 +38,14 @@ pub(super) async fn secrets_at_rest(rig: &mut Rig) -> Verdict {
     let (container, volume_path) = (detail.summary, rig.engine.facts().volume_path);
     let work = move || look(&container, &volume, volume_path, &passwords);
     let found = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
-    judge(found?, rig.engine.password_file(cx.version.id))
+    let declared = rig.engine.password_file(cx.version.id);
+    match (found?, declared) {
+        // Whoever reads it is the account's owner.
+        (found, PasswordFile::EveryStart(why)) if rig.engine.facts().single_account && !found.is_empty() => {
+            not_offered(format!("{}: {why}", found.join("; ")))
+        }
+        (found, declared) => judge(found, declared),
+    }
 }
 
 /// The file that a server has to read at each start is said, not held against it.

@@ -23,6 +23,9 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(30);
 /// Lines of the log that may explain a refusal.
 const LOG_LINES: u32 = 10;
 
+/// When the log is read for the reason of a refusal: another process writes it, a moment after the server has answered.
+const LOG_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(800)];
+
 /// What has to be remembered to take a change back; the operation's parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfigureParams {
@@ -157,9 +160,14 @@ async fn change_running(core: &Core, record: &InstanceRecord, before: &BTreeMap<
 async fn explained(core: &Core, record: &InstanceRecord, mut error: Error) -> Error {
     if error.kind != ErrorKind::Unavailable && !full::says_so(&error.public) {
         let name = Names::new(&core.owner, record.id).container();
-        let lines = last_lines(core, &name, LOG_LINES).await;
-        if let Some(line) = lines.lines().rev().find(|line| full::says_so(line)) {
-            error.public = format!("{}. Its log says: {line}\n{}", error.public.trim_end_matches('.'), full::ADVICE);
+        for pause in LOG_PAUSES {
+            tokio::time::sleep(pause).await;
+            let lines = last_lines(core, &name, LOG_LINES).await;
+            if let Some(line) = lines.lines().rev().find(|line| full::says_so(line)) {
+                error.public =
+                    format!("{}. Its log says: {line}\n{}", error.public.trim_end_matches('.'), full::ADVICE);
+                break;
+            }
         }
     }
     error

@@ -216,7 +216,8 @@ fn keeps_its_secrets(engine: &str) {
     let container = home.container(&id);
     if fluxdb_adapters::find(engine).unwrap().facts().system_user != "fluxdb" {
         let file = home.account.must(&format!("podman exec {container} cat /fluxdb/system-password"));
-        assert_eq!(file, system);
+        // What the first start read opens nothing any more.
+        assert!(!file.is_empty() && file != system);
     }
     let needles = Needles::of("user's", &password).and(Needles::of("system", &system));
     // Once more with both known: a restart and a resize take them in hand again.

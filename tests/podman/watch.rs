@@ -160,7 +160,13 @@ async fn a_server_that_hangs_has_two_sessions_of_ours_and_is_watched_again_when_
         let container = container.clone();
         tokio::task::spawn_blocking(move || stop_our_backends(&container, 25))
     };
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Until the program that stops them has begun, which takes its time on a busy machine.
+    let begun = async {
+        while world.app.settings(&caller(), id).await.unwrap().degraded.is_none() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), begun).await.expect("its sessions are stopped");
     // People look at it meanwhile.
     for _ in 0..3 {
         let looks = [(); 3].map(|()| {

@@ -81,7 +81,7 @@ pub(super) fn attacks(cx: &Cx) -> Vec<Attack> {
     all
 }
 
-/// Once without the security plugin at a port that is not published: the account's hash is put into the index of accounts, the
+/// Once with nothing of the security plugin but its TLS between nodes (a bare image has no other way for them), at a port that is not published: the account's hash is put into the index of accounts, the
 /// other accounts stay. The plugin's own tool wants TLS for its port, and bash is what every image has of a client.
 pub(super) fn repair(cx: &Cx) -> Result<Repair, RenderError> {
     let mut launch = ENGINE.launch(cx)?;
@@ -93,9 +93,9 @@ umask 077
 sed '$d' {FILES_DIR}/start.sh > /tmp/prepare.sh
 . /tmp/prepare.sh
 {{
-  sed -e '/^plugins\.security\./d' -e 's/^http.host:.*/http.host: 127.0.0.1/' -e 's/^http.port:.*/http.port: {REPAIR_PORT}/' \
+  sed -e '/^plugins\.security\.ssl\./!{{/^plugins\.security\./d}}' -e 's/^http.host:.*/http.host: 127.0.0.1/' -e 's/^http.port:.*/http.port: {REPAIR_PORT}/' \
     {FILES_DIR}/opensearch.yml
-  echo 'plugins.security.disabled: true'
+  echo 'plugins.security.ssl_only: true'
 }} > "$conf/opensearch.yml"
 "$home/bin/opensearch" &
 server=$!
