@@ -217,7 +217,6 @@ impl Engine for QuestDb {
 
     fn open_paths(&self, _version: &str) -> &'static [OpenPath] {
         &[
-            OpenPath { port: 1, path: "/", tells: "a redirection to the web console" },
             OpenPath { port: 1, path: "/index.html", tells: "the web console's page" },
             OpenPath { port: 1, path: "/assets/*", tells: "the web console's programs" },
             OpenPath { port: 1, path: "/ping", tells: "that the server runs" },
